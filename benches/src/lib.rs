@@ -1,0 +1,1 @@
+//! Benchmarks: load generator, query runner, micro benches.

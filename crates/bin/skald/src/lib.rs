@@ -1,0 +1,1 @@
+//! The composition root: every role in one process, or one role a binary.

@@ -1,0 +1,1 @@
+//! Per-tenant limits: names, defaults, and the pure rate limiter.

@@ -1,0 +1,1 @@
+//! LogQL: syntax, plan and vectorised operators.

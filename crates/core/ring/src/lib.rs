@@ -1,0 +1,1 @@
+//! The ring as a pure function of a snapshot and a clock: placement, states, quorum.

@@ -1,0 +1,1 @@
+//! The columnar segment format: writer, reader, merge.

@@ -1,0 +1,1 @@
+//! Gossip: memberlist below, the ring's state above.

@@ -1,0 +1,1 @@
+//! HTTP and gRPC kit: listeners, lifecycle, readiness, metrics, tracing, admin pages.

@@ -1,0 +1,1 @@
+//! Messages between processes: protobuf services, client contracts, push codecs.

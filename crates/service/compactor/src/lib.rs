@@ -1,0 +1,1 @@
+//! The compactor: folds the log into segments stored once.

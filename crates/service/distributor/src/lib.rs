@@ -1,0 +1,1 @@
+//! The distributor: validates, limits, replicates pushes.

@@ -1,0 +1,1 @@
+//! The index gateway: serves catalog views.

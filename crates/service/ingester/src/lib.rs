@@ -1,0 +1,1 @@
+//! The ingester: WAL, memtable, flush, recent reads, tails.

@@ -1,0 +1,1 @@
+//! The querier: runs query tasks over ingesters and segments.

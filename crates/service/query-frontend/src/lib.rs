@@ -1,0 +1,1 @@
+//! The query frontend: the read API, splitting, results cache, merging.

@@ -1,0 +1,1 @@
+//! The query scheduler: fair queues per tenant between frontends and queriers.

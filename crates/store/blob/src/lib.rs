@@ -1,0 +1,1 @@
+//! Object storage: S3, filesystem and memory behind one contract.

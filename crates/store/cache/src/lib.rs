@@ -1,0 +1,1 @@
+//! Byte caches in tiers: memory and Redis.

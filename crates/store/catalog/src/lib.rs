@@ -1,0 +1,1 @@
+//! Which segments exist: roots, logs, views, the commit protocol.

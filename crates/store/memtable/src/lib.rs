@@ -1,0 +1,1 @@
+//! Rows held in memory until they are flushed.
