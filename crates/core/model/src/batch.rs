@@ -73,7 +73,16 @@ impl StreamBatch {
         }
         let header = parse_header(&mut reader).ok_or(BatchError::Malformed("header"))?;
         let (labels, arrival_base, min, max, rows) = header;
-        let mut batch = Self { columns_at: reader.position(), bytes: Bytes::new(), labels, rows, arrival_base, min, max, line_bytes: 0 };
+        let mut batch = Self {
+            columns_at: reader.position(),
+            bytes: Bytes::new(),
+            labels,
+            rows,
+            arrival_base,
+            min,
+            max,
+            line_bytes: 0,
+        };
         batch.bytes = bytes;
         let decoded = batch.parse().ok_or(BatchError::Malformed("columns"))?;
         if decoded.time_range() != Some((min, max)) {
@@ -208,7 +217,12 @@ impl StreamBatchBuilder {
     }
 
     /// Adds a row. Metadata with an empty value is dropped; of two values for one key the last counts.
-    pub fn push<'a>(&mut self, timestamp: Timestamp, line: &[u8], metadata: impl IntoIterator<Item = (&'a str, &'a [u8])>) {
+    pub fn push<'a>(
+        &mut self,
+        timestamp: Timestamp,
+        line: &[u8],
+        metadata: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) {
         for (name, value) in metadata {
             self.metadata.push(name, value);
         }
@@ -244,7 +258,12 @@ impl StreamBatchBuilder {
         }
         let metadata = self.metadata.finish();
         let mut out = Vec::with_capacity(
-            64 + labels.heap_bytes() + self.deltas.len() + self.lens.len() + self.lines.len() + 2 * metadata.value_bytes() + 2 * self.rows,
+            64 + labels.heap_bytes()
+                + self.deltas.len()
+                + self.lens.len()
+                + self.lines.len()
+                + 2 * metadata.value_bytes()
+                + 2 * self.rows,
         );
         out.push(VERSION);
         out.extend_from_slice(&arrival_base.to_le_bytes());

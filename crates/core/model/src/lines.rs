@@ -99,7 +99,9 @@ mod tests {
     #[test]
     fn refuses_ends_that_lie() {
         let bytes = Bytes::from_static(b"abc");
-        for (ends, ok) in [(vec![1, 3], true), (vec![2, 1], false), (vec![1, 2], false), (vec![4], false), (vec![], false)] {
+        for (ends, ok) in
+            [(vec![1, 3], true), (vec![2, 1], false), (vec![1, 2], false), (vec![4], false), (vec![], false)]
+        {
             assert_eq!(LineColumn::new(bytes.clone(), ends.clone()).is_some(), ok, "{ends:?}");
         }
     }

@@ -242,7 +242,8 @@ impl FromIterator<Rows> for Rows {
             return parts.pop().unwrap_or_default();
         }
         let rows = parts.iter().map(Rows::len).sum();
-        let mut out = Rows { timestamps: Vec::with_capacity(rows), arrivals: Vec::with_capacity(rows), ..Rows::default() };
+        let mut out =
+            Rows { timestamps: Vec::with_capacity(rows), arrivals: Vec::with_capacity(rows), ..Rows::default() };
         for part in &parts {
             let base = out.timestamps.len() as u32;
             for run in &part.runs {
@@ -256,7 +257,8 @@ impl FromIterator<Rows> for Rows {
             out.arrivals.extend_from_slice(&part.arrivals);
         }
         out.lines = concat(rows, parts.iter().map(|p| (p.len(), Some(&p.lines))));
-        let mut names: Vec<_> = parts.iter().flat_map(|p| p.metadata.columns().iter().map(|c| c.name.clone())).collect();
+        let mut names: Vec<_> =
+            parts.iter().flat_map(|p| p.metadata.columns().iter().map(|c| c.name.clone())).collect();
         names.sort();
         names.dedup();
         let column = |name: std::sync::Arc<str>| {

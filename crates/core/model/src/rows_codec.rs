@@ -134,7 +134,10 @@ mod tests {
             let again = Rows::decode(&rows.encode()).expect("own encoding");
             assert_eq!(again.len(), rows.len());
             assert!((0..rows.len()).all(|i| again.same_row(i, &rows, i) && again.key(i) == rows.key(i)));
-            assert_eq!(again.streams().map(|(l, _)| l).collect::<Vec<_>>(), rows.streams().map(|(l, _)| l).collect::<Vec<_>>());
+            assert_eq!(
+                again.streams().map(|(l, _)| l).collect::<Vec<_>>(),
+                rows.streams().map(|(l, _)| l).collect::<Vec<_>>()
+            );
         }
     }
 
