@@ -20,3 +20,6 @@ use crate::RpcError;
 
 /// Messages of a streaming call.
 pub type RpcStream<T> = Pin<Box<dyn Stream<Item = Result<T, RpcError>> + Send>>;
+
+/// Makes the client for an address (`host:port`); implementations keep connections and hand out clones.
+pub type ClientFactory<T> = std::sync::Arc<dyn Fn(&str) -> std::sync::Arc<T> + Send + Sync>;
