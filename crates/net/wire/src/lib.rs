@@ -5,6 +5,7 @@
 //! - [`pb`]: the messages of `proto/`, generated.
 //! - [`api`]: one trait per internal service, with a gRPC client that implements it and a server that
 //!   serves any implementation. In the all-in-one the callee itself is handed to the caller.
+//! - [`push`]: push bodies of Loki's clients.
 //! - [`RpcError`]: why a call failed, independent of the transport.
 //!
 //! Not here: HTTP statuses of the public API (`server`), placement (`ring`).
@@ -12,6 +13,7 @@
 pub mod api;
 mod convert;
 mod error;
+pub mod push;
 
 pub use convert::{labels_from_bytes, labels_to_bytes};
 pub use error::RpcError;
