@@ -8,7 +8,7 @@ use serde::{
 };
 use skald_model::Timestamp;
 
-use super::{PushBody, PushBodyError, PushEntry, PushStream};
+use super::{Pair, PushBody, PushBodyError, PushEntry, PushStream};
 
 pub(super) fn parse(bytes: &[u8]) -> Result<PushBody<'_>, PushBodyError> {
     #[derive(Deserialize)]
@@ -56,7 +56,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Stream<'a> {
 
 /// An object whose values are strings.
 #[derive(Default)]
-struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+struct Pairs<'a>(Vec<Pair<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -67,7 +67,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 }
 
 /// Appends the pairs of an object.
-struct PairsInto<'v, 'a>(&'v mut Vec<(Cow<'a, str>, Cow<'a, str>)>);
+struct PairsInto<'v, 'a>(&'v mut Vec<Pair<'a>>);
 
 impl<'de: 'a, 'a> Visitor<'de> for PairsInto<'_, 'a> {
     type Value = ();
@@ -172,7 +172,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Entry<'_, 'a> {
 }
 
 /// An object of strings, or `null`.
-struct OptionalPairs<'v, 'a>(&'v mut Vec<(Cow<'a, str>, Cow<'a, str>)>);
+struct OptionalPairs<'v, 'a>(&'v mut Vec<Pair<'a>>);
 
 impl<'de: 'a, 'a> DeserializeSeed<'de> for OptionalPairs<'_, 'a> {
     type Value = ();

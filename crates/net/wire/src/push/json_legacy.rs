@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{PushBody, PushBodyError, PushEntry, PushStream, json::Text, parse_label_text, rfc3339};
+use super::{Pair, PushBody, PushBodyError, PushEntry, PushStream, json::Text, parse_label_text, rfc3339};
 
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -36,7 +36,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<PushBody<'_>, PushBodyError> {
 
 fn stream(stream: Stream<'_>) -> Result<PushStream<'_>, PushBodyError> {
     let bad_labels = |e| PushBodyError::invalid(format!("couldn't parse labels: {e}"));
-    let own = |(n, v): (Cow<'_, str>, Cow<'_, str>)| (Cow::Owned(n.into_owned()), Cow::Owned(v.into_owned()));
+    let own = |(n, v): Pair<'_>| (Cow::Owned(n.into_owned()), Cow::Owned(v.into_owned()));
     let labels = match &stream.labels.0 {
         Cow::Borrowed(text) => parse_label_text(text).map_err(bad_labels)?,
         // The unescaped text lives only here, so its pairs are copied.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::Pair;
+
 /// Where and why a text is no label set. The form is that of Prometheus's parser.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("1:{column}: parse error: {what}")]
@@ -17,7 +19,7 @@ pub struct LabelTextError {
 ///
 /// # Errors
 /// At the first byte that does not fit.
-pub fn parse_label_text(text: &str) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, LabelTextError> {
+pub fn parse_label_text(text: &str) -> Result<Vec<Pair<'_>>, LabelTextError> {
     let mut p = Parser { text, at: 0 };
     let mut pairs = Vec::new();
     p.blanks();

@@ -21,6 +21,9 @@ use skald_model::Timestamp;
 pub use label_text::{LabelTextError, parse_label_text};
 pub use payload::{Payload, PayloadLimits};
 
+/// A name and its value, borrowed from the body where possible.
+pub type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// All streams of one push.
 #[derive(Debug, Default)]
 pub struct PushBody<'a> {
@@ -32,11 +35,11 @@ pub struct PushBody<'a> {
 #[derive(Debug, Default)]
 pub struct PushStream<'a> {
     /// Pairs as they came: not sorted, perhaps with empty or repeated names.
-    pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub labels: Vec<Pair<'a>>,
     /// In the order of the body.
     pub entries: Vec<PushEntry<'a>>,
     /// The metadata of all entries, one after the other.
-    pub metadata: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub metadata: Vec<Pair<'a>>,
 }
 
 /// One log line.
@@ -85,7 +88,7 @@ impl PushBodyError {
 
 impl<'a> PushStream<'a> {
     /// The metadata pairs of `entry`.
-    pub fn metadata_of(&self, entry: &PushEntry<'a>) -> &[(Cow<'a, str>, Cow<'a, str>)] {
+    pub fn metadata_of(&self, entry: &PushEntry<'a>) -> &[Pair<'a>] {
         &self.metadata[entry.metadata.start as usize..entry.metadata.end as usize]
     }
 }

@@ -166,7 +166,7 @@ mod tests {
     fn encodings() {
         let snappy = snap::raw::Encoder::new().compress_vec(b"").expect("small");
         let bomb = gzip(&vec![b' '; 3000]);
-        let cases: Vec<(&str, &str, Vec<u8>, Result<usize, &str>)> = vec![
+        let cases = [
             ("application/json", "", JSON.into(), Ok(1)),
             ("application/json; charset=utf-8", "", JSON.into(), Ok(1)),
             ("application/json", "snappy", JSON.into(), Ok(1)),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use skald_model::{Timestamp, varint::Reader};
 
-use super::{PushBody, PushBodyError, PushEntry, PushStream, parse_label_text};
+use super::{Pair, PushBody, PushBodyError, PushEntry, PushStream, parse_label_text};
 
 /// A label text longer than this is refused before it is parsed (Loki's bound).
 const LABEL_TEXT_BYTES_MAX: usize = 16 << 20;
@@ -74,7 +74,7 @@ fn instant(bytes: &[u8]) -> Result<Timestamp, PushBodyError> {
     total.map(Timestamp).ok_or_else(|| PushBodyError::invalid("timestamp out of range"))
 }
 
-fn pair(bytes: &[u8]) -> Result<(Cow<'_, str>, Cow<'_, str>), PushBodyError> {
+fn pair(bytes: &[u8]) -> Result<Pair<'_>, PushBodyError> {
     let (mut name, mut value) = (Cow::Borrowed(""), Cow::Borrowed(""));
     let mut fields = Fields(Reader::new(bytes));
     while let Some((number, field)) = fields.next()? {
