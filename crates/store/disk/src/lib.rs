@@ -72,6 +72,11 @@ pub trait DiskFile: Send + Sync {
     /// the caller truncates to the length it knows, or gives the file up.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
+    /// Writes all of `pieces`, one after the other, at the end; after an error as [`DiskFile::append`].
+    fn append_vectored(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        pieces.iter().try_for_each(|piece| self.append(piece))
+    }
+
     /// Makes everything appended so far durable. After an error the bytes since the last success
     /// may be lost even if a later call succeeds: never retry on the same file, write a new one.
     fn sync_data(&mut self) -> io::Result<()>;

@@ -4,12 +4,15 @@
 //! caller and the kernel, so that what [`crate::SimDisk`] shows about an order of calls holds here.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::{DirEntry, DirLock, Disk, DiskFile, LOCK_FILE, Metadata};
+
+/// Pieces per system call: what Linux takes at most (`IOV_MAX`).
+const SLICES_MAX: usize = 1024;
 
 /// The disk of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,6 +123,23 @@ struct RealFile(File);
 impl DiskFile for RealFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes)
+    }
+
+    fn append_vectored(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        for chunk in pieces.chunks(SLICES_MAX) {
+            let mut slices: Vec<IoSlice<'_>> = chunk.iter().map(|piece| IoSlice::new(piece)).collect();
+            let mut rest = &mut slices[..];
+            IoSlice::advance_slices(&mut rest, 0); // drops empty pieces at the front
+            while !rest.is_empty() {
+                match self.0.write_vectored(rest) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+        Ok(())
     }
 
     fn sync_data(&mut self) -> io::Result<()> {
