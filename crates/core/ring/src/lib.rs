@@ -3,6 +3,7 @@
 //! - [`Instance`]: one member's record as gossip carries it; [`State`] its place in life.
 //! - [`Rings`]: the replicated state of all rings (a CRDT) with the newest log heads and shard
 //!   generations beside it; [`Rings::merge`], [`Rings::encode`], [`decode`].
+//! - [`Item`]: the parts of the state that travel on their own.
 //! - [`RingView`]: one ring at one moment: replica sets for writes, the instances a read must ask,
 //!   shuffle shards, owners.
 //! - [`QuorumTracker`], [`ReadTracker`]: counting answers. [`auto_forget`]: who may be dropped unasked.
@@ -17,6 +18,7 @@
 mod codec;
 mod forget;
 mod instance;
+mod item;
 mod placement;
 mod quorum;
 mod shuffle;
@@ -30,6 +32,7 @@ mod tests;
 pub use codec::{DecodeError, decode};
 pub use forget::{AutoForget, FORGET_AFTER_TIMEOUTS, auto_forget};
 pub use instance::{Instance, InstanceError, RECORD_BYTES_MAX, State};
+pub use item::Item;
 pub use placement::token_for;
 pub use quorum::{Progress, QuorumTracker, ReadTracker};
 pub use state::{Record, Rings, UNSEALED_KEPT_MS};

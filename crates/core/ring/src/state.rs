@@ -174,38 +174,6 @@ impl Rings {
         dropped
     }
 
-    /// Cuts the state into pieces that each encode to at most `bytes_max` (one record at least), for gossip.
-    pub fn pieces(&self, bytes_max: usize) -> Vec<Self> {
-        let mut pieces = Vec::new();
-        let mut current = Self::new();
-        let mut bytes = codec::HEADER_BYTES_MAX;
-        let mut room = |piece: &mut Self, item: usize| {
-            if bytes + item > bytes_max && !piece.is_empty() {
-                pieces.push(std::mem::take(piece));
-                bytes = codec::HEADER_BYTES_MAX;
-            }
-            bytes += item;
-        };
-        for (ring, records) in &self.rings {
-            for record in records.values() {
-                room(&mut current, codec::encode_record(ring, &record.instance).len() + 2);
-                current.put(ring, record.clone());
-            }
-        }
-        for (writer, seq) in self.heads.iter() {
-            room(&mut current, writer.as_str().len() + 12);
-            current.heads.raise(writer, seq);
-        }
-        for (shard, &generation) in &self.generations {
-            room(&mut current, shard.len() + 12);
-            current.generations.insert(shard.clone(), generation);
-        }
-        if !current.is_empty() {
-            pieces.push(current);
-        }
-        pieces
-    }
-
     pub(crate) fn put(&mut self, ring: &str, record: Record) {
         let id: Arc<str> = record.instance.id.as_str().into();
         match self.rings.get_mut(ring) {
