@@ -97,7 +97,7 @@ fn many_tiny_streams_cost_little() {
         }
     }
     let rows = builder.finish();
-    let object = write(&[rows.clone()], WriterOptions::default());
+    let object = write(std::slice::from_ref(&rows), WriterOptions::default());
     let entry = &directory(&object).sections[0];
     assert_eq!((entry.streams, entry.rows), (STREAMS as u64, 3 * STREAMS as u64));
     let index = index(&object, entry);
