@@ -47,6 +47,7 @@ pub struct StreamBatch {
     /// Where the part after `rows` begins.
     columns_at: usize,
     line_bytes: usize,
+    raw_bytes: usize,
 }
 
 /// Why bytes are no stream batch.
@@ -82,6 +83,7 @@ impl StreamBatch {
             min,
             max,
             line_bytes: 0,
+            raw_bytes: 0,
         };
         batch.bytes = bytes;
         let decoded = batch.parse().ok_or(BatchError::Malformed("columns"))?;
@@ -89,6 +91,7 @@ impl StreamBatch {
             return Err(BatchError::Malformed("time range"));
         }
         batch.line_bytes = decoded.lines.buffer().len();
+        batch.raw_bytes = batch.line_bytes + decoded.metadata.value_bytes();
         Ok(batch)
     }
 
@@ -132,6 +135,11 @@ impl StreamBatch {
     /// Bytes of all lines.
     pub fn line_bytes(&self) -> usize {
         self.line_bytes
+    }
+
+    /// Bytes of all lines and metadata values, as limits and statistics count them.
+    pub fn raw_bytes(&self) -> usize {
+        self.raw_bytes
     }
 
     /// The rows in columns, in the order of arrival; lines and metadata share the encoded bytes.
@@ -293,6 +301,7 @@ impl StreamBatchBuilder {
             max: Timestamp(self.max),
             columns_at,
             line_bytes: self.lines.len(),
+            raw_bytes: self.lines.len() + metadata.value_bytes(),
         })
     }
 }
@@ -315,7 +324,7 @@ mod tests {
         let again = StreamBatch::decode(batch.bytes().clone()).expect("own encoding");
         assert_eq!(again.labels(), batch.labels());
         assert_eq!(again.time_range(), (Timestamp(-20), Timestamp(60)));
-        assert_eq!((again.len(), again.line_bytes(), again.arrival_base()), (3, 10, 1000));
+        assert_eq!((again.len(), again.line_bytes(), again.raw_bytes(), again.arrival_base()), (3, 10, 17, 1000));
         let rows = again.rows();
         assert_eq!(rows.timestamps, [50, -20, 60]);
         assert_eq!(rows.arrivals, [1000, 1001, 1002]);

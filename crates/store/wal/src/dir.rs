@@ -206,7 +206,7 @@ impl WalDir {
     ///
     /// # Errors
     /// When the disk refuses: nothing has changed, the call may be repeated.
-    pub fn record_frozen(&self, files: Vec<u64>, active_from: u64, flush_id: u64) -> Result<FrozenFiles, WalError> {
+    pub fn record_frozen(&self, files: Vec<u64>, active_from: u64, flush_id: u128) -> Result<FrozenFiles, WalError> {
         let mut state = self.state.lock();
         let mut manifest = state.manifest.clone();
         let frozen = FrozenFiles { seq: manifest.next_seq(), flush_id, files };
@@ -241,7 +241,7 @@ impl WalDir {
     pub fn change_writer(
         &self,
         writer: Writer,
-        mut flush_id: impl FnMut() -> u64,
+        mut flush_id: impl FnMut() -> u128,
     ) -> Result<Vec<FrozenFiles>, WalError> {
         let mut state = self.state.lock();
         let mut manifest = state.manifest.clone();

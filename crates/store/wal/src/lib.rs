@@ -20,7 +20,7 @@ mod writer;
 pub use dir::{FileReport, Recovered, WalDir, WalError};
 pub use manifest::{FrozenFiles, Manifest};
 pub use record::Record;
-pub use writer::{AppendError, Rotated, SyncMode, Wal, WalOptions, WalStats};
+pub use writer::{AppendError, Owner, Rotated, SyncMode, Wal, WalOptions, WalStats};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@
 //! committed 17
 //! active-from 42
 //! former ing0-00aa11bb22cc33dd 311
-//! frozen 18 7d1f04b2c6a89e35 38 39
+//! frozen 18 7d1f04b2c6a89e350213557799bbddff 38 39
 //! crc 5d41402a
 //! ```
 
@@ -39,7 +39,7 @@ pub struct FrozenFiles {
     /// Its sequence number in the writer's log.
     pub seq: u64,
     /// Recognises the object of this flush if an upload's outcome is unknown.
-    pub flush_id: u64,
+    pub flush_id: u128,
     /// Numbers of its WAL files, ascending.
     pub files: Vec<u64>,
 }
@@ -70,7 +70,7 @@ impl Manifest {
             writeln!(out, "former {writer} {seq}").expect("a String takes all");
         }
         for FrozenFiles { seq, flush_id, files } in &self.frozen {
-            write!(out, "frozen {seq} {flush_id:016x}").expect("a String takes all");
+            write!(out, "frozen {seq} {flush_id:032x}").expect("a String takes all");
             for file in files {
                 write!(out, " {file}").expect("a String takes all");
             }
@@ -103,7 +103,7 @@ impl Manifest {
                 "former" => manifest.former.push((Writer::new(words.next()?)?, words.next()?.parse().ok()?)),
                 "frozen" => manifest.frozen.push(FrozenFiles {
                     seq: words.next()?.parse().ok()?,
-                    flush_id: u64::from_str_radix(words.next()?, 16).ok()?,
+                    flush_id: u128::from_str_radix(words.next()?, 16).ok()?,
                     files: words.map(|w| w.parse().ok()).collect::<Option<_>>()?,
                 }),
                 _ => return None,
@@ -122,7 +122,7 @@ pub(crate) fn sample() -> Manifest {
         active_from: 42,
         former: vec![(writer("ing0-00aa11bb22cc33dd"), 311)],
         frozen: vec![
-            FrozenFiles { seq: 18, flush_id: 0x7d1f_04b2_c6a8_9e35, files: vec![38, 39] },
+            FrozenFiles { seq: 18, flush_id: 0x7d1f_04b2_c6a8_9e35_0213_5577_99bb_ddff, files: vec![38, 39] },
             FrozenFiles { seq: 19, flush_id: 1, files: vec![41] },
         ],
     }

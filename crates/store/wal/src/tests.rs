@@ -5,13 +5,17 @@ mod failures;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc,
+    },
 };
 
 use skald_disk::Disk;
 use skald_model::Writer;
 
-use crate::{FileReport, Recovered, SyncMode, Wal, WalDir, WalOptions, record::sample};
+use crate::{AppendError, FileReport, Owner, Recovered, Rotated, SyncMode, Wal, WalDir, WalOptions, record::sample};
 
 const DIR: &str = "/data/wal";
 
@@ -57,12 +61,45 @@ fn numbers(dir: &WalDir, files: &[u64]) -> (Vec<u64>, FileReport) {
 struct Rig {
     wal: Wal,
     applied: Arc<Mutex<Vec<u64>>>,
+    rotated: Arc<Mutex<Vec<Rotated>>>,
+    bytes: Arc<AtomicUsize>,
+}
+
+/// Full from `limit` bytes on; remembers what ended.
+struct Table {
+    bytes: Arc<AtomicUsize>,
+    limit: usize,
+    rotated: Arc<Mutex<Vec<Rotated>>>,
+}
+
+impl Owner for Table {
+    fn is_full(&mut self, bytes: usize) -> bool {
+        let held = self.bytes.load(Relaxed);
+        held > 0 && held + bytes > self.limit
+    }
+
+    fn rotated(&mut self, rotated: Rotated) {
+        self.bytes.store(0, Relaxed);
+        self.rotated.lock().unwrap().push(rotated);
+    }
 }
 
 impl Rig {
     fn start(recovered: &Recovered, sync: SyncMode) -> Rig {
-        let wal = Wal::start(recovered.dir.clone(), recovered.active.clone(), options(sync)).unwrap();
-        Rig { wal, applied: Arc::default() }
+        Rig::start_with_limit(recovered, sync, usize::MAX)
+    }
+
+    fn start_with_limit(recovered: &Recovered, sync: SyncMode, limit: usize) -> Rig {
+        let rotated = Arc::new(Mutex::new(Vec::new()));
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let table = Table { bytes: bytes.clone(), limit, rotated: rotated.clone() };
+        let wal = Wal::start(recovered.dir.clone(), recovered.active.clone(), options(sync), Box::new(table)).unwrap();
+        Rig { wal, applied: Arc::default(), rotated, bytes }
+    }
+
+    fn rotate(&self) -> Result<Rotated, AppendError> {
+        block_on(self.wal.rotate())?;
+        Ok(self.rotated.lock().unwrap().pop().unwrap())
     }
 
     /// Appends records that wait together, so that they form one group; says which were acknowledged.
@@ -86,9 +123,14 @@ impl Rig {
     }
 
     async fn append(&self, number: u64) -> bool {
-        let applied = self.applied.clone();
+        let (applied, bytes) = (self.applied.clone(), self.bytes.clone());
         let record = sample(number, &[b"first batch", b"second batch of the push"]).encode().unwrap();
-        self.wal.append(record, move || applied.lock().unwrap().push(number)).await.is_ok()
+        let len = record.written_len();
+        let apply = move || {
+            bytes.fetch_add(len, Relaxed);
+            applied.lock().unwrap().push(number);
+        };
+        self.wal.append(record, apply).await.is_ok()
     }
 }
 

@@ -97,6 +97,15 @@ pub struct Wal {
 
 type Applied = Box<dyn FnOnce() + Send>;
 
+/// The memtable's side of the log. Called on the writing thread, so in one order with the records
+/// that are applied.
+pub trait Owner: Send {
+    /// True when the memtable should end before records of `bytes` (0: none) enter it.
+    fn is_full(&mut self, bytes: usize) -> bool;
+    /// The memtable has ended: everything applied so far is in these files, and nothing else is.
+    fn rotated(&mut self, rotated: Rotated);
+}
+
 struct Append {
     record: EncodedRecord,
     applied: Applied,
@@ -105,7 +114,7 @@ struct Append {
 
 enum Command {
     Append(Append),
-    Rotate(Applied, oneshot::Sender<Rotated>),
+    Rotate(oneshot::Sender<()>),
     Sync(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
     #[cfg(test)]
@@ -115,10 +124,13 @@ enum Command {
 impl Wal {
     /// Starts the writing thread. `active` are the files that already belong to the memtable being
     /// filled (see [`crate::Recovered::active`]); new records go to new files.
-    pub fn start(dir: Arc<WalDir>, active: Vec<u64>, options: WalOptions) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(dir: Arc<WalDir>, active: Vec<u64>, options: WalOptions, owner: Box<dyn Owner>) -> io::Result<Self> {
         let (commands, receiver) = mpsc::channel(QUEUE_RECORDS_MAX);
         let stats = Arc::new(WalStats::default());
-        let writer = Writer { dir, options, files: active, current: None, stats: stats.clone() };
+        let writer = Writer { dir, options, owner, files: active, current: None, stats: stats.clone() };
         thread::Builder::new().name("wal".to_owned()).spawn(move || writer.run(receiver))?;
         Ok(Self { commands, stats })
     }
@@ -139,14 +151,14 @@ impl Wal {
         done.await.unwrap_or(Err(AppendError::Closed))
     }
 
-    /// Ends the current memtable's files and runs `swap` on the writing thread, between the last
-    /// append before this call and the first one after it.
+    /// Ends the current memtable: [`Owner::rotated`] has been called when this returns. Appends before
+    /// this call belong to it, appends after it to the next.
     ///
     /// # Errors
     /// [`AppendError::Closed`].
-    pub async fn rotate(&self, swap: impl FnOnce() + Send + 'static) -> Result<Rotated, AppendError> {
+    pub async fn rotate(&self) -> Result<(), AppendError> {
         let (reply, done) = oneshot::channel();
-        self.commands.send(Command::Rotate(Box::new(swap), reply)).await.map_err(|_| AppendError::Closed)?;
+        self.commands.send(Command::Rotate(reply)).await.map_err(|_| AppendError::Closed)?;
         done.await.map_err(|_| AppendError::Closed)
     }
 
@@ -185,6 +197,7 @@ impl Wal {
 struct Writer {
     dir: Arc<WalDir>,
     options: WalOptions,
+    owner: Box<dyn Owner>,
     /// Files of the memtable being filled.
     files: Vec<u64>,
     current: Option<Open>,
@@ -206,6 +219,9 @@ impl Writer {
             match command {
                 Command::Append(first) => {
                     let mut bytes = first.record.written_len();
+                    if self.owner.is_full(bytes) {
+                        self.rotate();
+                    }
                     let mut group = vec![first];
                     while bytes < GROUP_BYTES_MAX {
                         match commands.try_recv() {
@@ -221,12 +237,13 @@ impl Writer {
                         }
                     }
                     self.commit(group, bytes);
+                    if self.owner.is_full(0) {
+                        self.rotate();
+                    }
                 }
-                Command::Rotate(swap, reply) => {
-                    let rotated = self.rotate();
-                    swap();
-                    // A caller that went away finds the memtable swapped all the same.
-                    let _ = reply.send(rotated);
+                Command::Rotate(reply) => {
+                    self.rotate();
+                    let _ = reply.send(());
                 }
                 Command::Sync(reply) => {
                     self.sync_current();
@@ -325,9 +342,10 @@ impl Writer {
         failure
     }
 
-    fn rotate(&mut self) -> Rotated {
+    fn rotate(&mut self) {
         self.end_file();
-        Rotated { files: std::mem::take(&mut self.files), active_from: self.dir.next_file() }
+        let rotated = Rotated { files: std::mem::take(&mut self.files), active_from: self.dir.next_file() };
+        self.owner.rotated(rotated);
     }
 
     /// The current file gets no more records.

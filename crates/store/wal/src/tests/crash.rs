@@ -91,7 +91,7 @@ fn live(disk: &SimDisk, oracle: &mut Oracle, random: &mut Random, next: &mut u64
                 }
             }
             3 | 4 => {
-                let rotated = block_on(rig.wal.rotate(|| ())).unwrap();
+                let rotated = rig.rotate().unwrap();
                 let rows = std::mem::take(&mut oracle.active);
                 match recovered.dir.record_frozen(rotated.files, rotated.active_from, 1) {
                     Ok(frozen) => {

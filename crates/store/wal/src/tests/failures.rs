@@ -46,7 +46,7 @@ fn a_failed_fdatasync_fails_its_pushes_and_a_new_file_goes_on() {
     assert_eq!(rig.append_group(&[2, 3]), [false, false]);
     assert!(block_on(rig.append(4)));
     assert_eq!(*rig.applied.lock().unwrap(), [1, 4]);
-    let rotated = block_on(rig.wal.rotate(|| ())).unwrap();
+    let rotated = rig.rotate().unwrap();
     assert_eq!(rotated.files, [1, 2]);
     block_on(rig.wal.close());
     drop((rig, recovered));
@@ -97,12 +97,24 @@ fn disk_after(disk: &SimDisk) -> SimDisk {
 }
 
 #[test]
+fn a_full_memtable_ends_before_the_record_that_would_overflow_it() {
+    let disk = SimDisk::new(1);
+    let recovered = open(&disk);
+    let record = sample(1, &[b"first batch", b"second batch of the push"]).encode().unwrap().written_len();
+    let rig = Rig::start_with_limit(&recovered, SyncMode::Always, 2 * record);
+    (1..=5).for_each(|n| assert!(block_on(rig.append(n))));
+    let ended = rig.rotated.lock().unwrap().clone();
+    let rows: Vec<Vec<u64>> = ended.iter().map(|r| numbers(&recovered.dir, &r.files).0).collect();
+    assert_eq!(rows, [[1, 2], [3, 4]]);
+}
+
+#[test]
 fn a_closed_log_says_so() {
     let disk = SimDisk::new(1);
     let rig = Rig::start(&open(&disk), SyncMode::Always);
     block_on(rig.wal.close());
     assert!(!block_on(rig.append(1)));
-    assert_eq!(block_on(rig.wal.rotate(|| ())), Err(crate::AppendError::Closed));
+    assert_eq!(rig.rotate(), Err(crate::AppendError::Closed));
 }
 
 #[test]
@@ -113,7 +125,7 @@ fn one_process_at_a_time_and_the_writer_id_stays() {
     assert!(matches!(open("second"), Err(WalError::Locked(_))));
     let rig = Rig::start(&first, SyncMode::Always);
     assert_eq!(rig.append_group(&[1, 2, 3]), [true; 3]);
-    let rotated = block_on(rig.wal.rotate(|| ())).unwrap();
+    let rotated = rig.rotate().unwrap();
     assert!(block_on(rig.append(4)));
     let frozen = first.dir.record_frozen(rotated.files, rotated.active_from, 77).unwrap();
     assert_eq!(frozen.seq, 1);
@@ -141,7 +153,7 @@ fn a_lost_manifest_means_a_new_writer_and_all_rows_again() {
     let recovered = open(&disk);
     let rig = Rig::start(&recovered, SyncMode::Always);
     assert!(block_on(rig.append(1)));
-    let rotated = block_on(rig.wal.rotate(|| ())).unwrap();
+    let rotated = rig.rotate().unwrap();
     recovered.dir.record_frozen(rotated.files, rotated.active_from, 1).unwrap();
     assert!(block_on(rig.append(2)));
     block_on(rig.wal.close());
