@@ -7,7 +7,7 @@
 
 use crate::{Record, Rings, State};
 use skald_model::Writer;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Default number of heartbeat timeouts after which a silent member is gone for good: Loki's auto-forget
 /// waits as long.
@@ -36,7 +36,15 @@ pub fn auto_forget(
         .records(ring)
         .filter(|r| r.instance.state != State::Left && now_ms.saturating_sub(r.seen_ms) > silent_ms)
         .collect();
-    let forgotten = state.records(ring).filter(|r| r.instance.state == State::Left && r.instance.forgotten);
+    // A log that a registered member goes on writing is not missing, whoever else was forgotten with it.
+    let held: BTreeSet<&Writer> = (state.records(ring))
+        .filter(|r| r.instance.state != State::Left)
+        .filter_map(|r| r.instance.writer.as_ref())
+        .collect();
+    let forgotten = state.records(ring).filter(|r| {
+        let instance = &r.instance;
+        instance.state == State::Left && instance.forgotten && !instance.writer.iter().any(|w| held.contains(w))
+    });
     let missing = forgotten.filter(open_log).count() + silent.iter().copied().filter(|r| open_log(r)).count();
     let may_forget_open = missing <= rule.replication_factor / 2;
     silent.into_iter().filter(|r| may_forget_open || !open_log(r)).map(|r| r.instance.id.clone()).collect()

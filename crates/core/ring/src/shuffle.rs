@@ -28,7 +28,7 @@ impl RingView {
         if size == 0 {
             return self.clone();
         }
-        let candidates = self.members.iter().filter(|m| m.instance.has_place());
+        let candidates = self.members.iter().filter(|m| m.has_place);
         self.shard(tenant, size, candidates, |_| true)
     }
 
@@ -41,7 +41,7 @@ impl RingView {
             return self.clone();
         }
         let since_ms = now_ms.saturating_sub(lookback.as_millis() as u64);
-        self.shard(tenant, size, self.members.iter(), |m| m.instance.has_place() && m.instance.registered_ms < since_ms)
+        self.shard(tenant, size, self.members.iter(), |m| m.has_place && m.instance.registered_ms < since_ms)
     }
 
     /// Ranks `candidates` and takes them, zone by zone, until enough of those that count are taken.

@@ -117,7 +117,8 @@ impl Rings {
         self.merge(&delta, now_ms)
     }
 
-    /// Raises the generation of a shard; returns the delta to pass on, empty when it was known.
+    /// Raises the generation of a shard; returns the delta to pass on, empty when it was known. A name of more
+    /// than 64 bytes does not fit gossip and is passed over, as if the news were lost.
     pub fn raise_generation(&mut self, shard: &str, generation: u64, now_ms: u64) -> Self {
         let mut delta = Self::new();
         if generation > 0 && shard.len() <= codec::SHARD_BYTES_MAX {

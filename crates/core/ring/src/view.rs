@@ -78,6 +78,9 @@ pub struct Member {
     /// Heard of within the heartbeat timeout.
     pub healthy: bool,
     pub(crate) seed: u64,
+    /// [`Instance::has_place`], and the zone as a number: lookups touch no record but those of the chosen.
+    pub(crate) has_place: bool,
+    zone: u32,
 }
 
 impl Member {
@@ -134,7 +137,7 @@ impl RingView {
     pub fn new(state: &Rings, ring: &str, now_ms: u64, config: &RingConfig) -> Self {
         let timeout_ms = config.heartbeat_timeout.as_millis() as u64;
         let mut leaving = CommitVector::new();
-        for record in state.records(ring).filter(|r| !r.instance.forgotten) {
+        for record in state.records(ring) {
             let instance = &record.instance;
             if let (State::Leaving | State::Left, Some(writer)) = (instance.state, &instance.writer) {
                 leaving.raise(writer, instance.last_seq);
@@ -143,6 +146,8 @@ impl RingView {
         let records: Vec<_> = state.records(ring).filter(|r| r.instance.state != State::Left).collect();
         let instances: Vec<_> = records.iter().map(|r| r.instance.clone()).collect();
         let seeds = seeds(&instances);
+        let zones: BTreeSet<&str> = instances.iter().map(|i| &*i.zone).collect();
+        let zones: Vec<&str> = zones.into_iter().collect();
         let members = records
             .into_iter()
             .zip(seeds)
@@ -150,6 +155,8 @@ impl RingView {
                 instance: record.instance.clone(),
                 healthy: now_ms.saturating_sub(record.seen_ms) <= timeout_ms,
                 seed,
+                has_place: record.instance.has_place(),
+                zone: zones.partition_point(|zone| **zone < *record.instance.zone) as u32,
             })
             .collect();
         Self { members, config: *config, leaving }
@@ -166,7 +173,8 @@ impl RingView {
     }
 
     /// What the LEAVING and LEFT records say of the ends of their logs. Readers take it into their commit
-    /// vector: what a leaver flushed last is in the bucket though nobody is left to be asked for it.
+    /// vector: what a leaver flushed last is in the bucket though nobody is left to be asked for it. (Of a
+    /// forgotten one it is what it reported last, which is in the bucket as well.)
     pub const fn leaving_positions(&self) -> &CommitVector {
         &self.leaving
     }
@@ -224,17 +232,15 @@ impl RingView {
 
     /// The zones of the members that own a place.
     pub fn zones(&self) -> BTreeSet<&str> {
-        self.members.iter().filter(|m| m.instance.has_place()).map(|m| &*m.instance.zone).collect()
+        self.members.iter().filter(|m| m.has_place).map(|m| &*m.instance.zone).collect()
     }
 
     /// Each member's share of the keys for which it is the first replica, 0 to 1, in the order of
     /// [`RingView::members`], estimated from `samples` keys.
     pub fn ownership(&self, samples: u32) -> Vec<f64> {
         let mut counts = vec![0u32; self.members.len()];
-        let placed: Vec<(u64, usize)> = (self.members.iter().enumerate())
-            .filter(|(_, m)| m.instance.has_place())
-            .map(|(index, m)| (m.seed, index))
-            .collect();
+        let placed: Vec<(u64, usize)> =
+            (self.members.iter().enumerate()).filter(|(_, m)| m.has_place).map(|(index, m)| (m.seed, index)).collect();
         let stride = u32::MAX / samples.max(1);
         for sample in 0..samples {
             let key = spread(sample.wrapping_mul(stride));
@@ -254,7 +260,7 @@ impl RingView {
     fn placed(&self, token: u32) -> SmallVec<[&Member; 5]> {
         let key = spread(token);
         let mut best = Best::new(self.config.replication_factor);
-        for member in self.members.iter().filter(|m| m.instance.has_place()) {
+        for member in self.members.iter().filter(|m| m.has_place) {
             best.offer(score(member.seed, key), member, self.config.zone_awareness);
         }
         best.0.into_iter().map(|(_, member)| member).collect()
@@ -274,7 +280,7 @@ impl<'a> Best<'a> {
         if kept.len() == *limit && kept.last().is_none_or(|last| score <= last.0) {
             return;
         }
-        if one_per_zone && let Some(same) = kept.iter().position(|k| k.1.instance.zone == member.instance.zone) {
+        if one_per_zone && let Some(same) = kept.iter().position(|k| k.1.zone == member.zone) {
             if kept[same].0 >= score {
                 return;
             }

@@ -11,7 +11,13 @@ use crate::{
 };
 use skald_model::Writer;
 use skald_ring::{Instance, RingConfig, RingView, Rings};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// The clock of the ring: milliseconds since the epoch.
@@ -23,12 +29,19 @@ pub(crate) struct Shared {
     pub(crate) outbox: Option<Outbox>,
     state: watch::Sender<Arc<Rings>>,
     joined: watch::Sender<bool>,
+    invalid_messages: AtomicU64,
 }
 
 impl Shared {
     fn new(clock: MillisClock, outbox: Option<Outbox>) -> Self {
         let joined = outbox.is_none();
-        Self { clock, outbox, state: watch::Sender::new(Arc::default()), joined: watch::Sender::new(joined) }
+        Self {
+            clock,
+            outbox,
+            state: watch::Sender::new(Arc::default()),
+            joined: watch::Sender::new(joined),
+            invalid_messages: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Rings> {
@@ -51,7 +64,10 @@ impl Shared {
     pub(crate) fn receive(&self, bytes: &[u8]) {
         match skald_ring::decode(bytes) {
             Ok(theirs) => self.change(|state, now_ms| state.merge(&theirs, now_ms)),
-            Err(error) => tracing::warn!(%error, bytes = bytes.len(), "dropped a gossip message"),
+            Err(error) => {
+                self.invalid_messages.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%error, bytes = bytes.len(), "dropped a gossip message");
+            }
         }
     }
 
@@ -160,6 +176,16 @@ impl Gossip {
             Some(network) => network.members().await,
             None => Vec::new(),
         }
+    }
+
+    /// How many processes gossip, this one included; 0 without a network.
+    pub(crate) fn peer_count(&self) -> usize {
+        self.network.as_ref().map_or(0, |network| network.peer_count())
+    }
+
+    /// How many messages could not be decoded since the start.
+    pub(crate) fn invalid_messages(&self) -> u64 {
+        self.shared.invalid_messages.load(Ordering::Relaxed)
     }
 
     /// This process's name among its peers; `None` without a network.

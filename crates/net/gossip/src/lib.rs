@@ -4,6 +4,7 @@
 //!   process: snapshots, a subscription, updates. Over a network, or in process for the all-in-one.
 //! - [`Lifecycler`]: one instance's life in one ring: registers, beats, leaves.
 //! - [`RingStatus`], [`MemberlistStatus`]: what the `/ring` and `/memberlist` pages show.
+//! - [`register_metrics`]: the rings in `/metrics`.
 //!
 //! Invariants: who is healthy follows from heartbeats in the ring, never from the gossip layer's own
 //! opinion of a node; memberlist's types appear in one file only. Not here: what a ring decides (that is
@@ -15,6 +16,7 @@
 mod config;
 mod gossip;
 mod lifecycler;
+mod metrics;
 mod network;
 mod outbox;
 mod resolve;
@@ -27,5 +29,10 @@ mod tests;
 pub use config::{GossipConfig, GossipError};
 pub use gossip::{Gossip, MillisClock};
 pub use lifecycler::{Lifecycler, LifecyclerConfig, LifecyclerError, SealedFn};
+pub use metrics::register_metrics;
 pub use network::Node;
 pub use status::{MemberlistStatus, RingMemberStatus, RingStatus, forget_request, status_html, status_json};
+
+/// Directives for the log filter that keep memberlist to what an operator can use: by itself it reports every
+/// suspicion, and its own orderly shutdown as errors.
+pub const LOG_DIRECTIVES: [&str; 3] = ["memberlist_core=warn", "memberlist_net=off", "memberlist=warn"];

@@ -233,6 +233,10 @@ impl Life {
     fn beat(&self) {
         let snapshot = self.gossip.snapshot();
         let known = snapshot.get(&self.config.ring, &self.config.id).map(|r| &*r.instance);
+        if let Some(known) = known.filter(|k| k.addr != self.config.addr && k.state != State::Left) {
+            let (id, ring) = (&self.config.id, &self.config.ring);
+            tracing::error!(%id, %ring, other = %known.addr, "another process lives under this instance's id");
+        }
         let forgotten = known.is_some_and(|known| known.forgotten && known.state == State::Left);
         if forgotten {
             tracing::warn!(id = %self.config.id, ring = %self.config.ring, "was forgotten while alive, registers again");

@@ -64,6 +64,7 @@ pub(crate) struct Network {
     name: NodeName,
     list: Memberlist<Transport, Delegate>,
     shared: Arc<Shared>,
+    peers: Arc<AtomicUsize>,
     stop: CancellationToken,
     task: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
@@ -84,18 +85,22 @@ impl Network {
         let peers = Arc::new(AtomicUsize::new(0));
         let delegate = CompositeDelegate::new()
             .with_event_delegate(Counter { peers: peers.clone() })
-            .with_node_delegate(Exchange { shared: shared.clone(), peers });
+            .with_node_delegate(Exchange { shared: shared.clone(), peers: peers.clone() });
         let list = Memberlist::with_delegate(delegate, transport, options(&config)?)
             .await
             .map_err(|e| GossipError::Start { bind_addr: bind, reason: e.to_string() })?;
         let stop = CancellationToken::new();
         let keeper = Keeper { list: list.clone(), config, shared: shared.clone(), stop: stop.clone() };
         let task = parking_lot::Mutex::new(Some(tokio::spawn(keeper.run())));
-        Ok(Self { name, list, shared, stop, task })
+        Ok(Self { name, list, shared, peers, stop, task })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn peer_count(&self) -> usize {
+        self.peers.load(Ordering::Relaxed)
     }
 
     pub(crate) fn advertise_addr(&self) -> SocketAddr {

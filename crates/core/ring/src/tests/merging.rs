@@ -189,6 +189,11 @@ fn ingesters_are_forgotten_only_while_a_quorum_of_every_stream_stays() {
     assert!(auto_forget(&rings, "r", 100_000, &rule(3), |_| false).is_empty());
     rings.prune(200_000, 1000);
     assert!(auto_forget(&rings, "r", 100_000, &rule(3), |_| false).is_empty());
+    // Unless its log came back under another name.
+    let mut moved = super::member("i9", "");
+    moved.writer = Some(writer(0));
+    rings.update("r", moved, 99_000).unwrap();
+    assert_eq!(auto_forget(&rings, "r", 100_000, &rule(3), |_| false), ["i1"]);
     // Without logs everybody silent goes.
     let rings = super::active(&super::names(4));
     assert_eq!(auto_forget(&rings, "r", 100_000, &rule(3), |_| false).len(), 4);
