@@ -1,0 +1,76 @@
+//! Log lines on standard error: logfmt or JSON, one line per event, each with the fields of the spans
+//! around it (the request id among them), at a level that changes while the process runs.
+
+mod layer;
+mod line;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use skald_config::{Config, LogLevel};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{Registry, filter::Targets, layer::SubscriberExt, reload, util::SubscriberInitExt};
+
+/// Libraries that have much to say about things only their authors care about.
+const QUIET: [&str; 7] = ["h2", "hyper", "hyper_util", "tower", "tonic", "rustls", "reqwest"];
+
+/// The level of the process's log. Clones change the same one.
+#[derive(Clone)]
+pub struct LogHandle {
+    level: Arc<Mutex<LogLevel>>,
+    filter: Option<reload::Handle<Targets, Registry>>,
+}
+
+/// Why logging could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Somebody else took the process's log already.
+    #[error("logging was started before")]
+    AlreadyStarted,
+}
+
+/// Starts logging as `config` says; once per process.
+///
+/// # Errors
+/// If logging was started before.
+pub fn init(config: &Config) -> Result<LogHandle, LogError> {
+    let level = config.server.log_level;
+    let (filter, handle) = reload::Layer::new(targets(level));
+    let lines = layer::LogLines::new(config.server.log_format);
+    let registry = tracing_subscriber::registry().with(filter).with(lines);
+    registry.try_init().map_err(|_| LogError::AlreadyStarted)?;
+    Ok(LogHandle { level: Arc::new(Mutex::new(level)), filter: Some(handle) })
+}
+
+impl LogHandle {
+    /// A handle on nothing, for tests and tools that do not log.
+    pub fn detached() -> Self {
+        Self { level: Arc::new(Mutex::new(LogLevel::default())), filter: None }
+    }
+
+    /// The level now.
+    pub fn level(&self) -> LogLevel {
+        *self.level.lock()
+    }
+
+    /// Changes the level for the whole process.
+    pub fn set_level(&self, level: LogLevel) {
+        *self.level.lock() = level;
+        if let Some(filter) = &self.filter {
+            // It fails only when the subscriber is gone, that is at the very end of the process.
+            let _ = filter.reload(targets(level));
+        }
+    }
+}
+
+fn targets(level: LogLevel) -> Targets {
+    let level = match level {
+        LogLevel::Trace => LevelFilter::TRACE,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    };
+    let quiet = level.min(LevelFilter::WARN);
+    Targets::new().with_default(level).with_targets(QUIET.map(|target| (target, quiet)))
+}
