@@ -1,1 +1,1 @@
-//! Tests with real processes.
+//! Tests with real processes; see `tests/`.

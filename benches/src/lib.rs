@@ -1,1 +1,0 @@
-//! Benchmarks: load generator, query runner, micro benches.
