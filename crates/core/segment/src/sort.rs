@@ -83,7 +83,7 @@ fn pieces_by_stream(parts: &[Rows]) -> Vec<Piece> {
         .zip(0u32..)
         .map(|(&labels, i)| (labels.get(SERVICE_NAME_LABEL).unwrap_or(""), labels, i))
         .collect();
-    order.sort_unstable_by(|a, b| a.0.cmp(b.0).then_with(|| a.1.cmp(b.1)));
+    order.sort_unstable_by(|a, b| a.0.cmp(b.0).then_with(|| a.1.iter().cmp(b.1.iter())));
     let mut rank = vec![0; order.len()];
     for (place, &(_, _, stream)) in order.iter().enumerate() {
         rank[stream as usize] = place as u32;
