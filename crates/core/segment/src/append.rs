@@ -118,6 +118,18 @@ impl RowsAppender {
         }
     }
 
+    /// Like [`RowsAppender::take`], for one batch of many: room for the next one is made at once, as
+    /// growing step by step would copy it twice.
+    pub(crate) fn take_batch(&mut self) -> Rows {
+        let (rows, line_bytes) = (self.len(), self.lines.bytes.len());
+        let taken = self.take();
+        self.timestamps.reserve(rows);
+        self.arrivals.reserve(rows);
+        self.lines.ends.reserve(rows);
+        self.lines.bytes.reserve(line_bytes);
+        taken
+    }
+
     /// Forgets the rows, keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.runs.clear();

@@ -103,7 +103,7 @@ impl<S: RowSource> Merge<S> {
     fn ready(&mut self) -> Option<Rows> {
         let full = self.out.lines.bytes.len() >= BATCH_BYTES || self.out.len() >= BATCH_ROWS;
         if full || (self.passing.is_some() && !self.out.is_empty()) {
-            return Some(self.out.take());
+            return Some(self.out.take_batch());
         }
         self.passing.take()
     }

@@ -99,7 +99,7 @@ impl Iterator for SortedRows {
     fn next(&mut self) -> Option<Rows> {
         loop {
             if self.out.lines.bytes.len() >= BATCH_BYTES || self.out.len() >= BATCH_ROWS {
-                return Some(self.out.take());
+                return Some(self.out.take_batch());
             }
             if self.done == self.keys.len() && !self.sort_stream() {
                 return (!self.out.is_empty()).then(|| self.out.take());
