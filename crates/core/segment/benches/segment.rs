@@ -82,7 +82,7 @@ fn bytes_of(parts: &[Rows]) -> usize {
 }
 
 fn three_replicas(sorted: &[Rows]) -> Merge<Batches> {
-    merge((0..3).map(|_| Batches(sorted.to_vec().into_iter())).collect())
+    merge((0..3).map(|_| Batches(Vec::from(sorted).into_iter())).collect())
 }
 
 /// A small generator, so that every run sees the same bytes.
