@@ -223,7 +223,8 @@ impl Inner {
     ) -> Result<(), BlobError> {
         let entries = match self.disk.list(&self.objects.join(prefix)) {
             Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // Where an object stands there is nothing below it.
+            Err(e) if is_absent(&e) => return Ok(()),
             Err(e) => return Err(failed(prefix, &e)),
         };
         // A directory sorts by its name with a slash, since that is what stands in the keys below:

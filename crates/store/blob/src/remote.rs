@@ -180,6 +180,8 @@ pub(crate) fn map_error(key: &str, error: &object_store::Error) -> BlobError {
         E::AlreadyExists { .. } | E::Precondition { .. } => BlobError::AlreadyExists { key },
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => BlobError::Denied { key, reason },
         E::Generic { .. } => match status_of(error) {
+            // The client knows these statuses in answers to reads and writes of objects, not to listings.
+            Some(401 | 403) => BlobError::Denied { key, reason },
             Some(429) => BlobError::Throttled { key, reason },
             Some(503) if reason.contains("SlowDown") => BlobError::Throttled { key, reason },
             Some(400..=499) => BlobError::Other { key, reason },
