@@ -12,22 +12,22 @@ async fn server() -> (S3Server, reqwest::Client) {
 #[tokio::test]
 async fn an_unsigned_request_is_denied() {
     let (server, client) = server().await;
-    let answer = client.put(format!("{}/b/k", server.endpoint)).body("x").send().await.unwrap();
+    let answer = client.put(format!("{}/logs/k", server.endpoint)).body("x").send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 403);
-    assert_eq!(server.handle.objects("b"), []);
+    assert_eq!(server.handle.objects("logs"), []);
     assert_eq!(server.handle.counts().of("PUT"), 1);
 }
 
 #[tokio::test]
 async fn faults_strike_as_often_as_asked() {
     let (server, client) = server().await;
-    let url = format!("{}/b/k", server.endpoint);
+    let url = format!("{}/logs/k", server.endpoint);
     server.handle.fail_next(2, Verdict::Refuse);
     for status in [503, 503, 403] {
         assert_eq!(client.get(&url).send().await.unwrap().status().as_u16(), status);
     }
     server.handle.decide(|method, path| match (method, path) {
-        ("PUT", "/b/k") => Verdict::DropRequest,
+        ("PUT", "/logs/k") => Verdict::DropRequest,
         _ => Verdict::FailAfter,
     });
     assert!(client.put(&url).body("x").send().await.is_err());
@@ -41,7 +41,7 @@ async fn faults_strike_as_often_as_asked() {
 async fn a_paused_server_goes_on_where_it_was() {
     let (server, client) = server().await;
     server.handle.pause();
-    let request = tokio::spawn(client.get(format!("{}/b/k", server.endpoint)).send());
+    let request = tokio::spawn(client.get(format!("{}/logs/k", server.endpoint)).send());
     while server.handle.counts().total() == 0 {
         tokio::task::yield_now().await;
     }
