@@ -20,6 +20,8 @@ mod neighbours;
 mod pack;
 mod service;
 mod slices;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use config::CompactorConfig;

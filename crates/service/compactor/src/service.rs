@@ -40,6 +40,9 @@ pub type RandomIds = Arc<dyn Fn() -> u128 + Send + Sync>;
 /// Requests to fold now that wait at once: each is answered by the next fold, so a few are enough.
 const RUNS_WAITING_MAX: usize = 8;
 
+/// Folds lost to other compactors in one round before it leaves the shard to them until the next.
+const LOST_MAX: u64 = 4;
+
 /// A gateway that does not answer a push within this finds the root by gossip or by itself.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -180,15 +183,18 @@ impl Loop {
 
     async fn steps(&mut self, now: bool) -> Result<FoldSummary, CompactError> {
         let mut total = FoldSummary::default();
-        self.worker.observe(&self.neighbours.heads()).await?;
+        self.worker.observe(&self.neighbours.heads(), now).await?;
         if let Some(present) = self.neighbours.writers() {
             self.worker.seal(&present).await?;
         }
         while let Some(done) = self.worker.fold(now).await? {
             total.add(&done);
             if done.lost > 0 {
+                if total.lost >= LOST_MAX {
+                    break;
+                }
                 // Somebody else is at work: see what is left.
-                self.worker.observe(&self.neighbours.heads()).await?;
+                self.worker.observe(&self.neighbours.heads(), false).await?;
                 continue;
             }
             tracing::info!(

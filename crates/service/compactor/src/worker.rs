@@ -96,12 +96,13 @@ impl Worker {
         }
     }
 
-    /// C1: the newest root, and all of every log above it. `heard` are writers known from gossip.
-    pub(crate) async fn observe(&mut self, heard: &CommitVector) -> Result<(), CatalogError> {
+    /// C1: the newest root, and all of every log above it. `heard` are writers known from gossip; with
+    /// `list` the registered ones are listed even if they were a moment ago.
+    pub(crate) async fn observe(&mut self, heard: &CommitVector, list: bool) -> Result<(), CatalogError> {
         let content = self.cursor.refresh().await?.clone();
         self.adopt(content);
         let now = (self.clock)();
-        if self.listed_at.is_none_or(|at| now.saturating_sub(at) >= self.config.writers_probe) {
+        if list || self.listed_at.is_none_or(|at| now.saturating_sub(at) >= self.config.writers_probe) {
             self.writers.extend(self.catalog.writers().await?);
             self.listed_at = Some(now);
         }

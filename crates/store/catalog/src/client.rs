@@ -60,10 +60,10 @@ impl Catalog {
         loop {
             let found = self.store.list(keys::WRITERS_PREFIX, after.as_deref(), LIST_KEYS).await?;
             writers.extend(found.iter().filter_map(|meta| keys::parse_writer_key(&meta.key)));
-            match found.into_iter().next_back() {
-                Some(last) => after = Some(last.key),
-                None => return Ok(writers),
+            if found.len() < LIST_KEYS {
+                return Ok(writers);
             }
+            after = found.into_iter().next_back().map(|last| last.key);
         }
     }
 
