@@ -5,6 +5,7 @@
 
 mod availability;
 mod dependencies;
+mod links;
 mod membership;
 mod reading;
 mod tenants;

@@ -23,9 +23,13 @@ pub fn workspace_root() -> PathBuf {
 }
 
 impl Binaries {
-    /// The programs of this workspace, in the profile of the running test. They are built once per
-    /// process, so that a test never runs an old program; nothing happens when they are fresh.
+    /// The programs in the folder that `SKALD_BIN_DIR` names, else those of this workspace: they are
+    /// then built once per process, so that a test never runs an old program; nothing happens when
+    /// they are fresh.
     pub fn locate() -> Result<Self> {
+        if let Some(folder) = env::var_os("SKALD_BIN_DIR") {
+            return Ok(Self { folder: folder.into() });
+        }
         static BUILT: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
         let folder = BUILT.get_or_init(|| build(false).map_err(|e| format!("{e:#}")));
         let folder = folder.clone().map_err(anyhow::Error::msg)?;
@@ -48,11 +52,12 @@ impl Binaries {
     }
 }
 
-/// Builds with the whole workspace selected: a smaller selection would unify features differently
-/// and compile every dependency a second time.
+/// Builds with the whole workspace selected, and with `--examples`, although there are none, because
+/// cargo then counts the features of dev-dependencies: any other selection would unify features
+/// differently from a build of the tests and compile every dependency a second time.
 fn build(release: bool) -> Result<PathBuf> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--quiet", "--workspace", "--bins"]).current_dir(workspace_root());
+    command.args(["build", "--quiet", "--workspace", "--bins", "--examples"]).current_dir(workspace_root());
     if release {
         command.arg("--release");
     }

@@ -87,7 +87,7 @@ impl Cluster {
         let s3 = S3Server::start(SocketAddr::from((network.take(), 9000))).await?;
         let redis_address = network.take();
         let redis = match topology.redis {
-            true => Some(Redis::start(redis_address, folder.path().join("redis")).await?),
+            true => Some(Redis::start(redis_address, folder.path().join("redis"), topology.own_groups).await?),
             false => None,
         };
         let mut cluster = Self { topology, binaries, network, folder, s3, redis, processes: Vec::new() };
@@ -109,6 +109,7 @@ impl Cluster {
         let arguments = self.topology.arguments(self, service, &name, address, &folder);
         let program = self.binaries.path(service);
         let mut process = Process::new(name.clone(), service, address, program, arguments, folder);
+        process.set_own_group(self.topology.own_groups);
         process.start()?;
         self.processes.push(process);
         Ok(name)

@@ -4,6 +4,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{Read, Seek, SeekFrom},
     net::{Ipv4Addr, SocketAddr, TcpStream},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -30,6 +31,7 @@ pub struct Process {
     program: PathBuf,
     arguments: Vec<String>,
     folder: PathBuf,
+    own_group: bool,
     child: Option<Child>,
 }
 
@@ -42,7 +44,12 @@ impl Process {
         arguments: Vec<String>,
         folder: PathBuf,
     ) -> Self {
-        Self { name, service, address, program, arguments, folder, child: None }
+        Self { name, service, address, program, arguments, folder, own_group: false, child: None }
+    }
+
+    /// Whether it starts in a process group of its own, out of reach of the terminal's Ctrl-C.
+    pub(super) fn set_own_group(&mut self, own_group: bool) {
+        self.own_group = own_group;
     }
 
     /// Its name, such as `ingester-1`.
@@ -85,7 +92,11 @@ impl Process {
         ensure!(self.child.is_none(), "{} runs already", self.name);
         std::fs::create_dir_all(&self.folder).context("a folder for a process")?;
         let log = OpenOptions::new().create(true).append(true).open(self.log()).context("a log file")?;
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if self.own_group {
+            command.process_group(0);
+        }
+        let child = command
             .args(&self.arguments)
             .current_dir(&self.folder)
             .stdin(Stdio::null())

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -19,6 +20,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Redis {
     address: Ipv4Addr,
     folder: PathBuf,
+    own_group: bool,
     child: Option<Child>,
 }
 
@@ -29,10 +31,12 @@ impl Redis {
         std::env::split_paths(&path).any(|folder| folder.join("redis-server").is_file())
     }
 
-    /// Starts it on port 6379 of `address`, keeping nothing on disk.
-    pub async fn start(address: Ipv4Addr, folder: PathBuf) -> Result<Self> {
+    /// Starts it on port 6379 of `address`, keeping nothing on disk; `own_group` as in [`Topology::own_groups`].
+    ///
+    /// [`Topology::own_groups`]: super::Topology::own_groups
+    pub async fn start(address: Ipv4Addr, folder: PathBuf, own_group: bool) -> Result<Self> {
         std::fs::create_dir_all(&folder).context("a folder for Redis")?;
-        let mut redis = Self { address, folder, child: None };
+        let mut redis = Self { address, folder, own_group, child: None };
         redis.restart().await?;
         Ok(redis)
     }
@@ -41,7 +45,11 @@ impl Redis {
     pub async fn restart(&mut self) -> Result<()> {
         self.kill();
         let bind = self.address.to_string();
-        let child = Command::new("redis-server")
+        let mut command = Command::new("redis-server");
+        if self.own_group {
+            command.process_group(0);
+        }
+        let child = command
             .args(["--bind", &bind, "--port", "6379", "--save", "", "--appendonly", "no"])
             .current_dir(&self.folder)
             .stdin(Stdio::null())

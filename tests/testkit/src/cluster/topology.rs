@@ -73,6 +73,9 @@ pub struct Topology {
     pub replication_factor: usize,
     /// Whether there is a Redis.
     pub redis: bool,
+    /// Whether the terminal's Ctrl-C passes the processes by, for an owner that catches it and stops
+    /// them in order. Elsewhere they had better end with their owner.
+    pub own_groups: bool,
     /// Settings by their path in the configuration file, after all others: `("ingester.memtable_age", "1s")`.
     pub settings: Vec<(String, String)>,
 }
@@ -81,7 +84,15 @@ impl Topology {
     /// The cluster on a laptop: two distributors, three ingesters with three copies, two queriers.
     pub fn laptop() -> Self {
         let redis = super::Redis::is_installed();
-        Self { distributors: 2, ingesters: 3, queriers: 2, replication_factor: 3, redis, settings: Vec::new() }
+        Self {
+            distributors: 2,
+            ingesters: 3,
+            queriers: 2,
+            replication_factor: 3,
+            redis,
+            own_groups: false,
+            settings: Vec::new(),
+        }
     }
 
     /// The same with timers so short that a test sees a flush, a fold and a failure within seconds.
@@ -102,6 +113,11 @@ impl Topology {
     pub fn with(mut self, path: &str, value: &str) -> Self {
         self.settings.push((path.to_owned(), value.to_owned()));
         self
+    }
+
+    /// How many processes that makes, without the object store and Redis.
+    pub fn processes(&self) -> usize {
+        Service::ALL.into_iter().map(|service| self.count(service)).sum()
     }
 
     pub(super) fn count(&self, service: Service) -> usize {
