@@ -230,7 +230,8 @@ fn enter(
         if before <= arrival {
             return Ok(());
         }
-        if let Some(entry) = held.remove(&place(before)) {
+        if let Some(mut entry) = held.remove(&place(before)) {
+            entry.entry.arrival = arrival;
             held.insert(place(arrival), entry);
             seen.insert(identity, arrival);
             return Ok(());
@@ -241,7 +242,7 @@ fn enter(
     if held.len() >= capacity(params) && held.last_key_value().is_some_and(|(worst, _)| place > *worst) {
         return Ok(());
     }
-    let entry = sets.entry(timestamp, &passed);
+    let entry = sets.entry(timestamp, arrival, &passed);
     held.insert(place, entry);
     seen.insert(identity, arrival);
     if held.len() > capacity(params)
@@ -268,10 +269,11 @@ struct LabelSets {
 const INTERNED_SETS_MAX: usize = 10_000;
 
 impl LabelSets {
-    fn entry(&mut self, timestamp: i64, passed: &Passed<'_>) -> Held {
+    fn entry(&mut self, timestamp: i64, arrival: u64, passed: &Passed<'_>) -> Held {
         let Passed { view, labels, names, line, .. } = passed;
         let mut entry = LogEntry {
             timestamp: Timestamp(timestamp),
+            arrival,
             line: Bytes::copy_from_slice(line),
             structured_metadata: Labels::empty(),
             parsed: Labels::empty(),

@@ -8,6 +8,8 @@ use skald_model::{Direction, Labels, Timestamp};
 pub struct LogEntry {
     /// When.
     pub timestamp: Timestamp,
+    /// Its place among lines of its stored stream with one timestamp, see [`skald_model::Rows::arrivals`].
+    pub arrival: u64,
     /// The line after all stages; normally UTF-8.
     pub line: Bytes,
     /// Visible structured metadata.
