@@ -6,6 +6,7 @@
 //! - [`api`]: one trait per internal service, with a gRPC client that implements it and a server that
 //!   serves any implementation. In the all-in-one the callee itself is handed to the caller.
 //! - [`push`]: push bodies of Loki's clients.
+//! - [`json`], [`params`]: pieces of the answers that Loki's clients read and of what they ask.
 //! - [`RpcError`]: why a call failed, independent of the transport.
 //!
 //! Not here: HTTP statuses of the public API (`server`), placement (`ring`).
@@ -13,6 +14,8 @@
 pub mod api;
 mod convert;
 mod error;
+pub mod json;
+pub mod params;
 pub mod push;
 
 pub use convert::{labels_from_bytes, labels_to_bytes};
