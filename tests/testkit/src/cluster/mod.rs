@@ -82,6 +82,8 @@ impl Cluster {
 
     /// As [`Cluster::start`], with programs from elsewhere.
     pub async fn start_with(topology: Topology, binaries: Binaries) -> Result<Self> {
+        // Fails only when there is a provider already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut network = Network::new();
         let folder = tempfile::Builder::new().prefix("skald-cluster-").tempdir().context("a temporary folder")?;
         let s3 = S3Server::start(SocketAddr::from((network.take(), 9000))).await?;
@@ -183,14 +185,17 @@ impl Cluster {
         self.processes.iter().filter(|p| p.service() == service).map(Process::address).collect()
     }
 
-    /// Stops every process in the order that loses nothing: those that take work first.
+    /// Stops every process in the order that loses nothing: those that take work first. One that does
+    /// not end well keeps no other from ending; the first such is the error.
     pub async fn stop(&mut self) -> Result<()> {
+        let mut outcome = Ok(());
         for service in Service::STOP_ORDER {
             for process in self.processes.iter_mut().filter(|p| p.service() == service && p.is_running()) {
-                process.stop().await?;
+                let stopped = process.stop().await;
+                outcome = outcome.and(stopped);
             }
         }
-        Ok(())
+        outcome
     }
 }
 

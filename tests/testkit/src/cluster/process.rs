@@ -108,14 +108,24 @@ impl Process {
         Ok(())
     }
 
-    /// Waits until `/ready` answers 200.
+    /// True when it was started and has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        // Until somebody waits for it, an ended process is a zombie. The name before the state may hold brackets.
+        let stat = self.pid().map(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")));
+        stat.is_some_and(|stat| stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|s| s.starts_with('Z'))))
+    }
+
+    /// Waits until `/ready` answers 200. Ends early when the process does: another program on the
+    /// same port must not answer for it.
     pub async fn wait_ready(&self, timeout: Duration) -> Result<()> {
         let url = format!("{}/ready", self.http_url());
+        let client = reqwest::Client::new();
         let deadline = Instant::now() + timeout;
         let mut last = String::new();
         while Instant::now() < deadline {
-            match reqwest::get(&url).await {
-                Ok(answer) if answer.status().is_success() => return Ok(()),
+            ensure!(!self.has_ended(), "{} ended while it started\n{}", self.name, self.last_words());
+            match client.get(&url).send().await {
+                Ok(answer) if answer.status().is_success() && !self.has_ended() => return Ok(()),
                 Ok(answer) => last = answer.text().await.unwrap_or_default(),
                 Err(error) => last = error.to_string(),
             }

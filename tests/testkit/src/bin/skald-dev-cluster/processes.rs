@@ -46,10 +46,11 @@ impl Meter {
 
     fn row(&mut self, process: &Process, ready: bool) -> Row {
         let (name, address) = (process.name().to_owned(), process.address());
-        // A process that has ended is still in `/proc` until somebody waits for it, without memory.
-        let usage =
-            process.pid().and_then(|pid| Some((pid, usage(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?)));
-        let Some((pid, usage)) = usage.filter(|(_, usage)| usage.pages > 0) else {
+        let usage = process.pid().filter(|_| !process.has_ended()).and_then(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            Some((pid, usage(&stat)?))
+        });
+        let Some((pid, usage)) = usage else {
             return Row { name, address, pid: None, ready: false, resident: 0, cpu: 0.0 };
         };
         let now = Instant::now();
