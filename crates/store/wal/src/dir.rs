@@ -59,7 +59,7 @@ pub struct WalDir {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     state: Mutex<State>,
-    _lock: DirLock,
+    lock: Mutex<Option<DirLock>>,
 }
 
 struct State {
@@ -138,7 +138,7 @@ impl WalDir {
         });
         let next_file = files.keys().last().map_or(1, |last| last + 1).max(manifest.active_from);
         let state = Mutex::new(State { manifest, files, next_file, salts: entropy });
-        let dir = Self { disk, path: path.to_path_buf(), state, _lock: lock };
+        let dir = Self { disk, path: path.to_path_buf(), state, lock: Mutex::new(Some(lock)) };
         let mut state = dir.state.lock();
         if is_new {
             dir.write_manifest(&state.manifest)?;
@@ -149,6 +149,12 @@ impl WalDir {
         let frozen = state.manifest.frozen.clone();
         drop(state);
         Ok(Recovered { dir: Arc::new(dir), frozen, active, manifest_lost })
+    }
+
+    /// Lets another process (or another owner in this one) have the directory. Nothing may be written
+    /// through this value any more, whoever still holds it.
+    pub fn unlock(&self) {
+        *self.lock.lock() = None;
     }
 
     /// The manifest as it stands.
