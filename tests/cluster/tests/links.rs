@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, fs};
 use skald_testkit::{Binaries, Service};
 
 /// Crates with code that only some roles need.
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 14] = [
+    "skald_blob",
+    "skald_cache",
+    "skald_catalog",
     "skald_wal",
     "skald_memtable",
     "skald_logql",
@@ -24,12 +27,20 @@ const CRATES: [&str; 11] = [
 fn needed(service: Service) -> &'static [&'static str] {
     match service {
         Service::Distributor => &["skald_distributor"],
-        Service::Ingester => &["skald_ingester", "skald_wal", "skald_memtable", "skald_segment", "skald_logql"],
-        Service::Querier => &["skald_querier", "skald_segment", "skald_logql"],
-        Service::QueryFrontend => &["skald_query_frontend", "skald_logql"],
+        Service::Ingester => &[
+            "skald_ingester",
+            "skald_wal",
+            "skald_memtable",
+            "skald_segment",
+            "skald_logql",
+            "skald_catalog",
+            "skald_blob",
+        ],
+        Service::Querier => &["skald_querier", "skald_segment", "skald_logql", "skald_blob", "skald_cache"],
+        Service::QueryFrontend => &["skald_query_frontend", "skald_logql", "skald_cache"],
         Service::QueryScheduler => &["skald_query_scheduler"],
-        Service::IndexGateway => &["skald_index_gateway", "skald_segment"],
-        Service::Compactor => &["skald_compactor", "skald_segment"],
+        Service::IndexGateway => &["skald_index_gateway", "skald_segment", "skald_catalog", "skald_blob"],
+        Service::Compactor => &["skald_compactor", "skald_segment", "skald_catalog", "skald_blob"],
     }
 }
 
