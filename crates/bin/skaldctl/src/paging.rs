@@ -2,7 +2,7 @@
 //!
 //! The API has no cursor but time, and many lines may share an instant. So each page begins at the
 //! instant at which the last one ended, and the lines of that instant that were already seen are
-//! counted and left out. Each page asks for that many more, so that it always brings new ones.
+//! counted and left out. A page that could hold no others is made larger, so that each brings new ones.
 
 use std::{collections::HashMap, num::NonZeroU64};
 
@@ -106,13 +106,18 @@ impl Pager {
         if self.done || self.left == Some(0) {
             return None;
         }
-        let wanted = self.left.map_or(self.batch, |left| left.min(self.batch));
-        Some(Page { range: self.range, limit: wanted.saturating_add(self.edge.len()) })
+        let (crowd, left) = (self.edge.len(), self.left.unwrap_or(u64::MAX));
+        // A batch may be as large as the server allows, so pages grow beyond it only when they must.
+        let limit = match crowd < self.batch {
+            true => self.batch.min(left.saturating_add(crowd)),
+            false => crowd.saturating_add(self.batch.min(left)),
+        };
+        Some(Page { range: self.range, limit })
     }
 
-    /// How many lines share the instant that the next page begins with.
-    pub(crate) fn crowd(&self) -> u64 {
-        self.edge.len()
+    /// How many lines were seen at the instant that the next page begins with, when they fill a batch.
+    pub(crate) fn crowd(&self) -> Option<u64> {
+        Some(self.edge.len()).filter(|&crowd| crowd >= self.batch)
     }
 
     /// Takes the answer to [`Pager::page`]; returns its new lines in the query's direction.
@@ -208,7 +213,7 @@ mod tests {
         let stored: Vec<_> = (0..10).map(|t| (t, "a", "x")).collect();
         // limit, batch, lines, pages
         for (limit, batch, lines, pages) in
-            [(3, 10, 3, 1), (3, 2, 3, 2), (10, 5, 10, 2), (0, 5, 10, 3), (0, 100, 10, 1), (20, 100, 10, 1)]
+            [(3, 10, 3, 1), (3, 2, 3, 2), (10, 5, 10, 3), (0, 5, 10, 3), (0, 100, 10, 1), (20, 100, 10, 1)]
         {
             let (got, asked) = read(&stored, false, limit, batch);
             assert_eq!((got.len(), asked), (lines, pages), "limit {limit} batch {batch}");

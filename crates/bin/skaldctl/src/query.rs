@@ -62,7 +62,12 @@ pub(crate) async fn run_instant(session: &Session, args: &InstantArgs) -> anyhow
     instant(session, &args.query, time, args.limit, args.stats, &args.output).await
 }
 
-async fn ask(session: &Session, args: &QueryArgs, page: Page, crowd: u64) -> anyhow::Result<Envelope<QueryData>> {
+async fn ask(
+    session: &Session,
+    args: &QueryArgs,
+    page: Page,
+    crowd: Option<u64>,
+) -> anyhow::Result<Envelope<QueryData>> {
     let mut params = vec![
         ("query", args.query.clone()),
         ("start", nanos_param(page.range.start)),
@@ -74,12 +79,12 @@ async fn ask(session: &Session, args: &QueryArgs, page: Page, crowd: u64) -> any
     params.extend(args.interval.map(|interval| ("interval", seconds(interval))));
     session.client.get("loki/api/v1/query_range", params).await.map_err(|error| {
         let refused = error.downcast_ref::<ServerError>().is_some_and(|e| e.status.is_client_error());
-        match refused && crowd > 0 {
-            true => error.context(format!(
-                "the next page has to hold {} lines, because {crowd} lines share one instant; try a smaller --batch",
+        match crowd.filter(|_| refused) {
+            Some(crowd) => error.context(format!(
+                "at least {crowd} lines share one instant, and the server returns no {} at once; narrow the query",
                 page.limit
             )),
-            false => error,
+            None => error,
         }
     })
 }
