@@ -212,6 +212,17 @@ async fn grpc_health_before_and_after_mounting() {
 }
 
 #[tokio::test]
+async fn a_call_to_another_process_belongs_to_the_same_request() {
+    let mut fixture = Fixture::new(|_| {}).await;
+    fixture.server.mount(Mount::default()).await;
+    let channel = GrpcPool::new().get(&fixture.server.grpc_addr().to_string()).unwrap();
+    let mut client = HealthClient::with_interceptor(channel, crate::propagate_request);
+    let call = client.check(HealthCheckRequest { service: String::new() });
+    let answer = crate::with_request_id("r-17".into(), call).await.unwrap();
+    assert_eq!(answer.metadata().get(crate::REQUEST_ID).unwrap(), "r-17");
+}
+
+#[tokio::test]
 async fn closing_waits_for_requests_under_way() {
     let (entered, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (inner_entered, inner_finish) = (Arc::clone(&entered), Arc::clone(&finish));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tonic::{Request, Response, Status, transport::Channel};
 
+use super::{Outgoing, OutgoingChannel, unchanged};
 use crate::{
     MESSAGE_BYTES_MAX, RpcError,
     pb::{self, index_gateway_client, index_gateway_server},
@@ -25,12 +26,17 @@ pub trait GatewayApi: Send + Sync + 'static {
 
 /// A gateway in another process.
 #[derive(Clone, Debug)]
-pub struct GatewayGrpc(index_gateway_client::IndexGatewayClient<Channel>);
+pub struct GatewayGrpc(index_gateway_client::IndexGatewayClient<OutgoingChannel>);
 
 impl GatewayGrpc {
-    /// Speaks over `channel`.
+    /// Speaks over `channel`; calls go out as they are.
     pub fn new(channel: Channel) -> Self {
-        let client = index_gateway_client::IndexGatewayClient::new(channel);
+        Self::with_outgoing(channel, unchanged)
+    }
+
+    /// Speaks over `channel`; every call passes `outgoing` first.
+    pub fn with_outgoing(channel: Channel, outgoing: Outgoing) -> Self {
+        let client = index_gateway_client::IndexGatewayClient::with_interceptor(channel, outgoing);
         Self(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 }

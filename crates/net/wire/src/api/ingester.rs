@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use tonic::{Request, Response, Status, transport::Channel};
 
-use super::RpcStream;
+use super::{Outgoing, OutgoingChannel, RpcStream, unchanged};
 use crate::{
     MESSAGE_BYTES_MAX, RpcError,
     pb::{self, ingester_client, ingester_server},
@@ -29,12 +29,17 @@ pub trait IngesterApi: Send + Sync + 'static {
 
 /// An ingester in another process.
 #[derive(Clone, Debug)]
-pub struct IngesterGrpc(ingester_client::IngesterClient<Channel>);
+pub struct IngesterGrpc(ingester_client::IngesterClient<OutgoingChannel>);
 
 impl IngesterGrpc {
-    /// Speaks over `channel`.
+    /// Speaks over `channel`; calls go out as they are.
     pub fn new(channel: Channel) -> Self {
-        let client = ingester_client::IngesterClient::new(channel);
+        Self::with_outgoing(channel, unchanged)
+    }
+
+    /// Speaks over `channel`; every call passes `outgoing` first.
+    pub fn with_outgoing(channel: Channel, outgoing: Outgoing) -> Self {
+        let client = ingester_client::IngesterClient::with_interceptor(channel, outgoing);
         Self(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
-use super::RpcStream;
+use super::{Outgoing, OutgoingChannel, RpcStream, unchanged};
 use crate::{
     MESSAGE_BYTES_MAX, RpcError,
     pb::{self, query_scheduler_client, query_scheduler_server},
@@ -29,12 +29,17 @@ pub trait SchedulerApi: Send + Sync + 'static {
 
 /// A scheduler in another process.
 #[derive(Clone, Debug)]
-pub struct SchedulerGrpc(query_scheduler_client::QuerySchedulerClient<Channel>);
+pub struct SchedulerGrpc(query_scheduler_client::QuerySchedulerClient<OutgoingChannel>);
 
 impl SchedulerGrpc {
-    /// Speaks over `channel`.
+    /// Speaks over `channel`; calls go out as they are.
     pub fn new(channel: Channel) -> Self {
-        let client = query_scheduler_client::QuerySchedulerClient::new(channel);
+        Self::with_outgoing(channel, unchanged)
+    }
+
+    /// Speaks over `channel`; every call passes `outgoing` first.
+    pub fn with_outgoing(channel: Channel, outgoing: Outgoing) -> Self {
+        let client = query_scheduler_client::QuerySchedulerClient::with_interceptor(channel, outgoing);
         Self(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 }
