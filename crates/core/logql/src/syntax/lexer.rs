@@ -178,7 +178,9 @@ impl Lexer<'_> {
             self.skip(bytes_end);
             return (Kind::Bytes, Value::Bytes(size), true);
         }
-        match rest[..plain].parse() {
+        match rest[..plain].parse::<f64>() {
+            // The canonical text could not say it.
+            Ok(number) if number.is_infinite() => self.error("number out of range", false),
             Ok(number) => {
                 self.skip(plain);
                 (Kind::Number, Value::Number(number), false)

@@ -97,6 +97,7 @@ const REFUSED: &[(&str, &str)] = &[
     (r#"topk(rate({a="b"}[5m]))"#, "parse error : parameter required for operation topk"),
     (r#"topk(0, rate({a="b"}[5m]))"#, "parse error : invalid parameter (must be greater than 0) topk(0"),
     (r#"sort(rate({a="b"}[5m])) by (x)"#, "parse error : sort and sort_desc doesn't allow grouping by "),
+    ("vector(1e309)", "parse error at line 1, col 8: number out of range"),
     ("1 or vector(1)", "parse error : unexpected literal for left leg of logical/set binary operation (or): 1.000000"),
     (r#"{a="b"} + 1"#, "parse error : unexpected type for left leg of binary operation (+): *syntax.MatchersExpr"),
     (
