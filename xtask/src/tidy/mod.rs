@@ -1,10 +1,12 @@
 //! Tests that keep the pages about the code true, and the code within the rules of those pages.
 //!
 //! - `edges`: which crate may use which.
+//! - `dependencies`: crates of others, and what for.
 //! - `reading_path`: the files and functions that `ARCHITECTURE.md` leads through.
 //! - `pages`: commands and links in the README, pages about formats.
 //! - `machine_paths`: nothing names a folder of the machine it was written on.
 
+mod dependencies;
 mod edges;
 mod machine_paths;
 mod pages;
