@@ -85,7 +85,6 @@ fn push_bodies() -> Vec<Vec<u8>> {
         timestamp: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos }),
         line: line.into(),
         structured_metadata: vec![logproto::LabelPairAdapter { name: "trace".into(), value: "y".into() }],
-        ..logproto::EntryAdapter::default()
     };
     let request = logproto::PushRequest {
         streams: vec![logproto::StreamAdapter {
