@@ -16,7 +16,7 @@ fn named(manifest: &str) -> BTreeSet<String> {
 /// The first cells of the page's tables, where the second is not empty.
 fn explained(page: &str) -> BTreeSet<String> {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
-    rows.filter(|(_, reason)| reason.trim_matches(['|', ' ']) != "").map(|(name, _)| name.to_owned()).collect()
+    rows.filter(|(_, reason)| !reason.trim_matches(['|', ' ']).is_empty()).map(|(name, _)| name.to_owned()).collect()
 }
 
 #[test]
