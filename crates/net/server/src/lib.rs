@@ -41,6 +41,8 @@ pub use grpc_pool::{BadAddress, GrpcPool};
 pub use lifecycle::{Lifecycle, ServiceHandle, ServiceState};
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics, duration_histogram};
 pub use reload::{Overrides, OverridesError};
-pub use request_id::{REQUEST_ID, current_request_id, propagate_request, put_request_id, with_request_id};
+pub use request_id::{
+    REQUEST_ID, current_request_id, in_current_request, propagate_request, put_request_id, with_request_id,
+};
 pub use server::{Mount, Server, ServerError, ServerParts, gzip};
 pub use tenant::{ORG_ID, Tenant, TenantPolicy, Tenants, put_tenant, tenant_of_metadata};

@@ -31,9 +31,30 @@ pub fn current_request_id() -> Option<Arc<str>> {
     CURRENT.try_with(Arc::clone).ok()
 }
 
-/// Runs `work` as part of the request `id`; for tasks spawned on a request's behalf.
+/// Runs `work` as part of the request `id`, which came by another way than a header; an empty one is none.
 pub async fn with_request_id<F: Future>(id: Arc<str>, work: F) -> F::Output {
-    CURRENT.scope(id, work).await
+    if id.is_empty() {
+        return work.await;
+    }
+    let span = request_span(&id);
+    CURRENT.scope(id, work).instrument(span).await
+}
+
+/// Makes `work` part of the current request, wherever it runs; for tasks spawned on a request's behalf.
+pub fn in_current_request<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let (id, span) = (current_request_id(), Span::current());
+    async move {
+        match id {
+            Some(id) => CURRENT.scope(id, work).await,
+            None => work.await,
+        }
+    }
+    .instrument(span)
+}
+
+/// An error only by its level: at a lower one the log level would decide whether lines carry the id.
+fn request_span(id: &str) -> Span {
+    tracing::error_span!("request", request_id = %id)
 }
 
 /// Sends the current id along with a gRPC call, if there is one.
@@ -62,8 +83,7 @@ pub fn propagate_request(mut request: tonic::Request<()>) -> Result<tonic::Reque
 /// The middleware around every route of both ports.
 pub(crate) async fn middleware(request: Request, next: Next) -> Response {
     let id = accepted(request.headers()).unwrap_or_else(fresh);
-    // An error only by its level: at a lower one the log level would decide whether lines carry the id.
-    let span = tracing::error_span!("request", request_id = %id);
+    let span = request_span(&id);
     let caller = TraceContextPropagator::new().extract(&Incoming(request.headers()));
     // It fails when traces are not exported.
     let _ = span.set_parent(caller);
@@ -132,8 +152,12 @@ mod tests {
         let mut metadata = MetadataMap::new();
         put_request_id(&mut metadata);
         assert!(metadata.get(REQUEST_ID).is_none());
+        with_request_id("".into(), async { put_request_id(&mut metadata) }).await;
+        assert!(metadata.get(REQUEST_ID).is_none());
         with_request_id("r1".into(), async { put_request_id(&mut metadata) }).await;
         assert_eq!(metadata.get(REQUEST_ID).unwrap(), "r1");
+        let spawned = async { tokio::spawn(in_current_request(async { current_request_id() })).await };
+        assert_eq!(with_request_id("r2".into(), spawned).await.unwrap().as_deref(), Some("r2"));
     }
 
     #[tokio::test]

@@ -127,7 +127,7 @@ impl Replicator {
     ) {
         let client = (self.clients)(&share.instance.addr);
         let (timeout, metrics, instance) = (self.timeout, Arc::clone(&self.metrics), Arc::clone(&share.instance));
-        tokio::spawn(async move {
+        tokio::spawn(skald_server::in_current_request(async move {
             let outcome = match tokio::time::timeout(timeout, client.push(request)).await {
                 Ok(outcome) => outcome,
                 Err(_) => {
@@ -138,7 +138,7 @@ impl Replicator {
             // Nobody listens any more once every stream is decided.
             let _ = answers.send(Answer { share: index, outcome }).await;
             drop(room);
-        });
+        }));
     }
 
     /// Waits until no call is under way, at most `bound`.

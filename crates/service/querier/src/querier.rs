@@ -45,7 +45,7 @@ impl Querier {
         let outcome = outcome.unwrap_or_else(|failure| {
             let error = failure.into_task_error();
             if error.status >= 500 {
-                tracing::warn!(request_id = %request.request_id, tenant = %request.tenant, error = %error.message, "task failed");
+                tracing::warn!(tenant = %request.tenant, error = %error.message, "task failed");
             }
             Outcome::Error(error)
         });
@@ -71,7 +71,7 @@ impl Querier {
                 Err(failure @ (Failure::Stale(_) | Failure::IngesterLost { .. })) if attempt < ATTEMPTS_MAX => failure,
                 end => return end,
             };
-            tracing::info!(request_id = %request.request_id, %tenant, attempt, error = %failure, "task is begun again");
+            tracing::info!(%tenant, attempt, error = %failure, "task is begun again");
             self.metrics.redone.inc();
             if let Failure::IngesterLost { id, .. } = failure {
                 excluded.insert(id);

@@ -102,7 +102,9 @@ async fn session(
                     Some(scheduler_message::Message::Start(start)) => {
                         let id = start.id;
                         let querier = querier.clone();
-                        handles.insert(id, tasks.spawn(async move { (id, execute(&querier, start).await) }));
+                        let request_id = start.request.as_ref().map_or("", |r| r.request_id.as_str()).into();
+                        let task = async move { (id, execute(&querier, start).await) };
+                        handles.insert(id, tasks.spawn(skald_server::with_request_id(request_id, task)));
                     }
                     Some(scheduler_message::Message::Cancel(cancel)) => {
                         // The aborted task comes out of the set below; the slot is free from here on.
