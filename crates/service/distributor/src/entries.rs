@@ -36,7 +36,7 @@ impl<'l> EntryRules<'l> {
         let newest = now.saturating_add(limits.creation_grace_period.as_nanos());
         let wanted = limits.discover_log_levels && limits.allow_structured_metadata;
         let levels = wanted.then(|| LevelDetector::new(&limits.log_level_fields));
-        let stream_level = levels.as_ref().and_then(|d| d.from_pairs(|name| labels.get(name))).map(str::to_owned);
+        let stream_level = levels.as_ref().and_then(|d| d.of_pairs(|name| labels.get(name))).map(str::to_owned);
         Self { limits, oldest, newest, levels, stream_level, labels }
     }
 
@@ -137,9 +137,9 @@ impl<'l> EntryRules<'l> {
 
 fn level_of<'a>(detector: &LevelDetector<'_>, metadata: &Metadata<'_>, line: &[u8]) -> Cow<'a, str> {
     let get = |name: &str| metadata.iter().find(|(n, _)| n == name).map(|(_, v)| &**v);
-    match detector.from_pairs(get) {
+    match detector.of_pairs(get) {
         Some(level) => Cow::Owned(level.to_owned()),
-        None => Cow::Borrowed(detector.from_line(line)),
+        None => Cow::Borrowed(detector.of_line(line)),
     }
 }
 

@@ -108,7 +108,8 @@ mod tests {
     fn service_name_is_found_or_unknown() {
         let limits = Limits::default();
         let off = Limits { discover_service_name: Vec::new(), ..Limits::default() };
-        let cases: &[(&[(&str, &str)], &Limits, &str)] = &[
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a Limits, &'a str);
+        let cases: &[Case<'_>] = &[
             (&[("app", "x")], &limits, r#"{app="x", service_name="x"}"#),
             (&[("job", "j"), ("container", "c")], &limits, r#"{container="c", job="j", service_name="c"}"#),
             (&[("z", "1")], &limits, r#"{service_name="unknown_service", z="1"}"#),

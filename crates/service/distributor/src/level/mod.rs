@@ -30,13 +30,13 @@ impl<'n> LevelDetector<'n> {
     }
 
     /// The level that pairs name, by the best name among them. Text that is no known level stays as it is.
-    pub(crate) fn from_pairs<'p>(&self, get: impl Fn(&str) -> Option<&'p str>) -> Option<&'p str> {
+    pub(crate) fn of_pairs<'p>(&self, get: impl Fn(&str) -> Option<&'p str>) -> Option<&'p str> {
         let value = self.names.iter().find_map(|name| get(name).filter(|v| !v.is_empty()))?;
         Some(normalise(value.as_bytes()).unwrap_or(value))
     }
 
     /// The level of a line by its content; `unknown` when it names none.
-    pub(crate) fn from_line(&self, line: &[u8]) -> &'static str {
+    pub(crate) fn of_line(&self, line: &[u8]) -> &'static str {
         let first = line.iter().find(|b| !b.is_ascii_whitespace());
         let field = match first {
             Some(b'{') => json::find(line, JSON_DEPTH_MAX, |key| self.is_level_name(key)),
@@ -102,7 +102,7 @@ mod tests {
             ("plain text", "unknown"),
         ];
         for (line, level) in cases {
-            assert_eq!(detector.from_line(line.as_bytes()), *level, "{line}");
+            assert_eq!(detector.of_line(line.as_bytes()), *level, "{line}");
         }
     }
 
@@ -112,8 +112,8 @@ mod tests {
         let detector = LevelDetector::new(&names);
         let pairs = [("lvl", "info"), ("severity", "WARN")];
         let get = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|&(_, v)| v);
-        assert_eq!(detector.from_pairs(get), Some("warn"));
-        assert_eq!(detector.from_pairs(|name| (name == "level").then_some("notice")), Some("notice"));
-        assert_eq!(detector.from_pairs(|_| None), None);
+        assert_eq!(detector.of_pairs(get), Some("warn"));
+        assert_eq!(detector.of_pairs(|name| (name == "level").then_some("notice")), Some("notice"));
+        assert_eq!(detector.of_pairs(|_| None), None);
     }
 }
