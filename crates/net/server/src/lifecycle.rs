@@ -2,7 +2,7 @@
 //! which order it stops.
 //!
 //! Services register once and then report their state. Stopping is: mark the process as stopping (so
-//! that `/ready` says so and load balancers look elsewhere), run the drain steps in the order in which
+//! that `/ready` says so and load balancers look elsewhere), run the drain steps against the order in which
 //! they were registered, and then cancel the token all background loops hold.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
@@ -76,8 +76,8 @@ impl Lifecycle {
         self.shared.checks.lock().push(Box::new(check));
     }
 
-    /// Adds a step to the way down; steps run one after the other in the order of their registration.
-    /// Register in the order in which work must stop coming in: listeners, then queues, then storage.
+    /// Adds a step to the way down. Steps run one after the other, the last one registered first: what
+    /// started on top of others stops before them.
     pub fn add_drain_step<F>(&self, name: impl Into<String>, step: impl FnOnce() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -137,7 +137,7 @@ impl Lifecycle {
     pub async fn drain(&self) {
         self.request_stop();
         let steps = std::mem::take(&mut *self.shared.steps.lock());
-        for (name, step) in steps {
+        for (name, step) in steps.into_iter().rev() {
             tracing::info!(step = %name, "draining");
             step().await;
         }

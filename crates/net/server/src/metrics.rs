@@ -25,6 +25,8 @@ const DURATION_BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
+    /// Registries of services that could not be filled under the lock.
+    adopted: Arc<Mutex<Vec<Registry>>>,
     own: OwnMetrics,
 }
 
@@ -94,7 +96,7 @@ impl Metrics {
         );
         registry.register("loki_build_info", "Always 1; the labels say what runs", build_info);
         registry.register_collector(Box::new(ProcessCollector));
-        Self { registry: Arc::new(Mutex::new(registry)), own }
+        Self { registry: Arc::new(Mutex::new(registry)), adopted: Arc::default(), own }
     }
 
     /// Lets a component register its metrics: `metrics.register(|registry| Ingester::metrics(registry))`.
@@ -102,10 +104,20 @@ impl Metrics {
         register(&mut self.registry.lock())
     }
 
+    /// Takes in a registry that a service filled during an asynchronous start.
+    pub fn adopt(&self, registry: Registry) {
+        self.adopted.lock().push(registry);
+    }
+
     /// Everything, in OpenMetrics text. Reads files below `/proc`.
     pub fn encode(&self) -> String {
         let mut out = String::new();
-        text::encode(&mut out, &self.registry.lock()).expect("writing to a string does not fail");
+        let infallible = "writing to a string does not fail";
+        text::encode_registry(&mut out, &self.registry.lock()).expect(infallible);
+        for registry in self.adopted.lock().iter() {
+            text::encode_registry(&mut out, registry).expect(infallible);
+        }
+        text::encode_eof(&mut out).expect(infallible);
         out
     }
 

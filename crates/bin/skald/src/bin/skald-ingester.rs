@@ -1,0 +1,7 @@
+//! The role `ingester` as a program of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    skald::run(&[skald::assemble::INGESTER])
+}
