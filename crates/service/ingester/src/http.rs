@@ -47,11 +47,17 @@ async fn shutdown(State(ingester): State<Arc<Ingester>>, Query(params): Query<Sh
         return (StatusCode::SERVICE_UNAVAILABLE, "ingester is not running\n").into_response();
     }
     let options = StopOptions { flush: params.flush, delete_token: params.delete_ring_tokens };
-    ingester.stop(options).await;
-    if params.terminate {
-        ingester.terminate();
+    // A task of its own: a client that hangs up must not leave the ingester half stopped.
+    let stopping = tokio::spawn(async move {
+        ingester.stop(options).await;
+        if params.terminate {
+            ingester.terminate();
+        }
+    });
+    match stopping.await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
-    StatusCode::NO_CONTENT.into_response()
 }
 
 async fn prepared(State(ingester): State<Arc<Ingester>>) -> &'static str {

@@ -91,7 +91,8 @@ impl Topology {
             replication_factor: 3,
             redis,
             own_groups: false,
-            settings: Vec::new(),
+            // Ready as soon as it is: nobody rolls out on a laptop.
+            settings: vec![("ingester.lifecycler.min_ready_duration".to_owned(), "0s".to_owned())],
         }
     }
 
@@ -101,12 +102,10 @@ impl Topology {
             ("common.ring.heartbeat_period", "200ms"),
             ("common.ring.heartbeat_timeout", "2s"),
             ("memberlist.gossip_interval", "50ms"),
-            ("ingester.lifecycler.min_ready_duration", "0s"),
             ("ingester.memtable_age", "1s"),
             ("compactor.compaction_interval", "1s"),
         ];
-        let settings = settings.map(|(path, value)| (path.to_owned(), value.to_owned())).to_vec();
-        Self { settings, ..Self::laptop() }
+        settings.into_iter().fold(Self::laptop(), |topology, (path, value)| topology.with(path, value))
     }
 
     /// With one more setting.

@@ -1,6 +1,9 @@
 //! The ingester.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use prometheus_client::registry::Registry;
@@ -50,8 +53,19 @@ pub(super) async fn assemble(process: &mut Process) -> Result<()> {
             lifecycle.request_stop();
         }
     });
+    settle(process, config.lifecycler.min_ready_duration.0);
     process.lifecycle.add_drain_step("ingester", move || async move { ingester.shutdown().await });
     Ok(())
+}
+
+/// Says that the process is not ready for a while after it could be: a rolling update then moves on slowly
+/// enough for the others to see the ingester back.
+fn settle(process: &Process, duration: Duration) {
+    let since = Instant::now();
+    process.lifecycle.add_ready_check(move || match since.elapsed() < duration {
+        true => Err(format!("Ingester not ready: waiting for {duration:?} after being ready")),
+        false => Ok(()),
+    });
 }
 
 /// Its place in the ring: kept over restarts, forgotten by others only when nothing is lost by it.
