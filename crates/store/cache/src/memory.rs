@@ -64,6 +64,7 @@ impl Weighter<Box<str>, Entry> for ByBytes {
 
 impl MemoryCache {
     /// An empty cache.
+    #[allow(clippy::disallowed_methods, reason = "the default of a parameter; `with_clock` takes another")]
     pub fn new(config: MemoryConfig) -> MemoryCache {
         let start = Instant::now();
         MemoryCache::with_clock(config, move || start.elapsed())
