@@ -3,6 +3,7 @@
 //!
 //! Every test has a cluster of its own; they take turns, because one cluster fills the machine.
 
+mod agents;
 mod availability;
 mod dependencies;
 mod links;
