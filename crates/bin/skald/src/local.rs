@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use skald_server::GrpcPool;
+use skald_server::{GrpcPool, propagate_request};
 use skald_wire::api::{ClientFactory, GatewayApi, GatewayGrpc, IngesterApi, IngesterGrpc, SchedulerApi, SchedulerGrpc};
 use tonic::transport::{Channel, Endpoint};
 
@@ -27,7 +27,7 @@ impl Peers {
         let this = Arc::clone(self);
         Arc::new(move |addr| match this.ingester.get() {
             Some(own) if addr == this.own => Arc::clone(own),
-            _ => Arc::new(IngesterGrpc::new(this.channel(addr))),
+            _ => Arc::new(IngesterGrpc::with_outgoing(this.channel(addr), propagate_request)),
         })
     }
 
@@ -36,7 +36,7 @@ impl Peers {
         let this = Arc::clone(self);
         Arc::new(move |addr| match this.gateway.get() {
             Some(own) if addr == this.own => Arc::clone(own),
-            _ => Arc::new(GatewayGrpc::new(this.channel(addr))),
+            _ => Arc::new(GatewayGrpc::with_outgoing(this.channel(addr), propagate_request)),
         })
     }
 
@@ -44,7 +44,7 @@ impl Peers {
     pub(crate) fn scheduler(&self, addr: &str) -> Arc<dyn SchedulerApi> {
         match self.scheduler.get() {
             Some(own) if addr == self.own => Arc::clone(own),
-            _ => Arc::new(SchedulerGrpc::new(self.channel(addr))),
+            _ => Arc::new(SchedulerGrpc::with_outgoing(self.channel(addr), propagate_request)),
         }
     }
 

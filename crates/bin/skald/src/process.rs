@@ -44,7 +44,7 @@ pub(crate) async fn run(parts: &[Part], loaded: Loaded) -> Result<()> {
         config: Arc::clone(&config),
         lifecycle: lifecycle.clone(),
         metrics: metrics.clone(),
-        log,
+        log: log.clone(),
         build: BuildInfo::default(),
     };
     let mut server = Server::bind(server).await?;
@@ -82,5 +82,6 @@ pub(crate) async fn run(parts: &[Part], loaded: Loaded) -> Result<()> {
     }
     reloading.await.context("reloading of limits")?;
     tracing::info!("stopped");
+    log.finish().await;
     Ok(())
 }
