@@ -92,10 +92,6 @@ impl Config {
             "cache.redis.endpoint must name the Sentinels while cache.redis.master_name is set",
         );
         check(redis.endpoint.is_empty() || !redis.timeout.is_zero(), "cache.redis.timeout must be greater than 0");
-        check(
-            self.cache.disk_path.as_os_str().is_empty() || self.cache.disk_size.bytes() > 0,
-            "cache.disk_size must be greater than 0 while cache.disk_path is set",
-        );
         let limits = self.limits_config.problems().into_iter();
         problems.extend(limits.map(|text| Problem::new("", format!("limits_config.{text}"))));
         problems

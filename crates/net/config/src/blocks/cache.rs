@@ -1,6 +1,4 @@
-//! `cache`: stored bytes and results, kept near: in memory, on disk, in Redis.
-
-use std::path::PathBuf;
+//! `cache`: stored bytes and results, kept near: in memory, in Redis.
 
 use serde::{Deserialize, Serialize};
 use skald_limits::{ByteSize, Period};
@@ -13,10 +11,6 @@ use crate::Secret;
 pub struct CacheConfig {
     /// Default `64MB` for all kinds together. `0`: no memory tier.
     pub memory_size: ByteSize,
-    /// Default empty: no disk tier. The directory is emptied when it holds something else.
-    pub disk_path: PathBuf,
-    /// Default `0B`. The most the disk tier may hold.
-    pub disk_size: ByteSize,
     /// Shared between processes.
     pub redis: RedisConfig,
 }
@@ -25,8 +19,6 @@ impl Default for CacheConfig {
     fn default() -> Self {
         Self {
             memory_size: ByteSize::mib(64),
-            disk_path: PathBuf::new(),
-            disk_size: ByteSize(0),
             redis: RedisConfig::default(),
         }
     }

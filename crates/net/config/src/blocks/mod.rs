@@ -24,7 +24,7 @@ pub use distributor::{DistributorConfig, IngesterClientConfig};
 pub use frontend::{FrontendConfig, QueryRangeConfig, QuerySchedulerConfig};
 pub use ingester::{IngesterConfig, LifecyclerConfig, WalConfig};
 pub use memberlist::MemberlistConfig;
-pub use querier::{EngineConfig, QuerierConfig};
+pub use querier::QuerierConfig;
 pub use runtime::RuntimeConfig;
 pub use server::{LogFormat, LogLevel, ServerConfig};
 pub use storage::{AzureConfig, Backend, FilesystemConfig, GcsConfig, S3Config, StorageConfig};

@@ -11,10 +11,6 @@ pub struct QuerierConfig {
     pub max_concurrent: u32,
     /// Default `1h`. A live tail ends after this long; clients reconnect.
     pub tail_max_duration: Period,
-    /// Default `false`. On: `X-Scope-OrgID: a|b` reads several tenants at once.
-    pub multi_tenant_queries_enabled: bool,
-    /// Evaluation.
-    pub engine: EngineConfig,
 }
 
 impl Default for QuerierConfig {
@@ -22,22 +18,6 @@ impl Default for QuerierConfig {
         Self {
             max_concurrent: 4,
             tail_max_duration: Period::hours(1),
-            multi_tenant_queries_enabled: false,
-            engine: EngineConfig::default(),
         }
-    }
-}
-
-/// Evaluation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct EngineConfig {
-    /// Default `30s`. How far an instant log query looks back.
-    pub max_look_back_period: Period,
-}
-
-impl Default for EngineConfig {
-    fn default() -> Self {
-        Self { max_look_back_period: Period::secs(30) }
     }
 }
