@@ -211,10 +211,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn drain_steps_run_in_order_before_the_token() {
+    async fn drain_steps_run_last_first_and_before_the_token() {
         let lifecycle = Lifecycle::new();
         let log = Arc::new(Mutex::new(Vec::new()));
-        for name in ["listeners", "flush", "ring"] {
+        for name in ["ring", "flush", "listeners"] {
             let (log, token) = (Arc::clone(&log), lifecycle.shutdown_token());
             lifecycle.add_drain_step(name, move || async move {
                 assert!(!token.is_cancelled());
