@@ -20,7 +20,7 @@ mod stores;
 
 use std::{future::Future, pin::Pin, process::ExitCode};
 
-use skald_config::{Command, Config, HELP, Loaded, Role, as_yaml};
+use skald_config::{Command, Config, HELP, Loaded, Role, as_yaml, overrides};
 
 use crate::process::Process;
 
@@ -53,11 +53,7 @@ pub fn run(parts: &[Part]) -> ExitCode {
     }
     match loaded.command {
         Command::Run => start(parts, loaded),
-        Command::VerifyConfig => {
-            loaded.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-            println!("config is valid");
-            ExitCode::SUCCESS
-        }
+        Command::VerifyConfig => verify(&loaded),
         Command::Version => {
             println!("skald, version {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
@@ -72,6 +68,28 @@ pub fn run(parts: &[Part]) -> ExitCode {
             ExitCode::SUCCESS
         }
     }
+}
+
+/// Loading has checked the configuration; what is left is the file of limits per tenant that it names.
+fn verify(loaded: &Loaded) -> ExitCode {
+    let mut warnings = loaded.warnings.clone();
+    let file = &loaded.config.runtime_config.file;
+    if !file.as_os_str().is_empty() {
+        let name = file.display().to_string();
+        let checked = std::fs::read_to_string(file)
+            .map_err(|error| format!("{name}: {error}"))
+            .and_then(|text| overrides::parse(&name, &text, &loaded.config.limits_config).map_err(|e| e.to_string()));
+        match checked {
+            Ok((_, more)) => warnings.extend(more),
+            Err(error) => {
+                eprintln!("{error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    println!("config is valid");
+    ExitCode::SUCCESS
 }
 
 fn start(parts: &[Part], loaded: Loaded) -> ExitCode {

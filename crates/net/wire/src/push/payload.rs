@@ -123,7 +123,7 @@ fn inflate(reader: impl Read, max: usize) -> Result<Bytes, PushBodyError> {
 }
 
 fn unsnap(body: &[u8], max: usize) -> Result<Bytes, PushBodyError> {
-    let damaged = |error| PushBodyError::invalid(format!("snappy: {error}"));
+    let damaged = |error: snap::Error| PushBodyError::invalid(error.to_string());
     let len = snap::raw::decompress_len(body).map_err(damaged)?;
     if len > max {
         return Err(PushBodyError::TooLarge { what: "decompressed ", size: len as u64, max: max as u64 });
