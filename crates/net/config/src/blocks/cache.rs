@@ -17,10 +17,7 @@ pub struct CacheConfig {
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self {
-            memory_size: ByteSize::mib(64),
-            redis: RedisConfig::default(),
-        }
+        Self { memory_size: ByteSize::mib(64), redis: RedisConfig::default() }
     }
 }
 

@@ -15,9 +15,6 @@ pub struct QuerierConfig {
 
 impl Default for QuerierConfig {
     fn default() -> Self {
-        Self {
-            max_concurrent: 4,
-            tail_max_duration: Period::hours(1),
-        }
+        Self { max_concurrent: 4, tail_max_duration: Period::hours(1) }
     }
 }
