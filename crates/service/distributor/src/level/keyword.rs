@@ -8,12 +8,17 @@ use super::normalise;
 
 /// `inf` and `unknown` are left out: they are words and numbers of ordinary text more often than levels.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new("(?i-u)trace|trc|debug|dbg|information|info|warning|warn|wrn|error|err|critical|fatal")
+    Regex::new("(?-u)trace|trc|debug|dbg|information|info|warning|warn|wrn|error|err|critical|fatal")
         .expect("a literal alternation compiles")
 });
 
-/// The level named by the earliest word that has no letter or digit on either side.
-pub(super) fn find(line: &[u8]) -> Option<&'static str> {
+/// The level named by the earliest word that has no letter or digit on either side. `lowered` is room for
+/// the line in lower case: literals of one case are found several times faster than those of any case.
+pub(super) fn find(line: &[u8], lowered: &mut Vec<u8>) -> Option<&'static str> {
+    lowered.clear();
+    lowered.extend_from_slice(line);
+    lowered.make_ascii_lowercase();
+    let line = lowered.as_slice();
     let mut from = 0;
     while let Some(found) = WORDS.find_at(line, from) {
         let open = found.start() == 0 || !line[found.start() - 1].is_ascii_alphanumeric();
@@ -43,7 +48,7 @@ mod tests {
             ("", None),
         ];
         for (line, expect) in cases {
-            assert_eq!(find(line.as_bytes()), *expect, "{line}");
+            assert_eq!(find(line.as_bytes(), &mut Vec::new()), *expect, "{line}");
         }
     }
 }

@@ -8,6 +8,8 @@ mod json;
 mod keyword;
 mod logfmt;
 
+use std::cell::RefCell;
+
 /// The metadata key that carries the level.
 pub(crate) const DETECTED_LEVEL: &str = "detected_level";
 
@@ -21,12 +23,17 @@ const JSON_DEPTH_MAX: usize = 2;
 #[derive(Debug)]
 pub(crate) struct LevelDetector<'n> {
     names: &'n [String],
+    /// Bit `n` is set when a name has `n` (below 64) bytes: most keys of a line are told apart by that alone.
+    lengths: u64,
+    /// Room for a line in lower case.
+    lowered: RefCell<Vec<u8>>,
 }
 
 impl<'n> LevelDetector<'n> {
     /// `names`: label, metadata and field names that may hold the level, best first.
     pub(crate) fn new(names: &'n [String]) -> Self {
-        Self { names }
+        let lengths = names.iter().fold(0, |mask, name| mask | 1u64.checked_shl(name.len() as u32).unwrap_or(0));
+        Self { names, lengths, lowered: RefCell::default() }
     }
 
     /// The level that pairs name, by the best name among them. Text that is no known level stays as it is.
@@ -42,11 +49,12 @@ impl<'n> LevelDetector<'n> {
             Some(b'{') => json::find(line, JSON_DEPTH_MAX, |key| self.is_level_name(key)),
             _ => logfmt::find(line, |key| self.is_level_name(key)),
         };
-        field.and_then(normalise).or_else(|| keyword::find(line)).unwrap_or(UNKNOWN)
+        field.and_then(normalise).or_else(|| keyword::find(line, &mut self.lowered.borrow_mut())).unwrap_or(UNKNOWN)
     }
 
     fn is_level_name(&self, key: &[u8]) -> bool {
-        self.names.iter().any(|name| name.len() == key.len() && name.as_bytes().eq_ignore_ascii_case(key))
+        let possible = key.len() >= 64 || self.lengths & (1 << key.len()) != 0;
+        possible && self.names.iter().any(|name| name.len() == key.len() && name.as_bytes().eq_ignore_ascii_case(key))
     }
 }
 
